@@ -1,7 +1,18 @@
-"""The questionnaire as data: frozen values, read from TOML or JSON and checked before use."""
+"""The questionnaire as data: frozen values, made only by `surveys.reading`, which checks them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, PlainSerializer
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+# Sorted when written, so that the same questionnaire always has the same digest.
+Codes = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+
+# A misspelt key would otherwise be dropped in silence, and with it what its author meant.
+_STRICT = ConfigDict(extra="forbid")
 
 
 class QuestionKind(StrEnum):
@@ -59,8 +70,10 @@ class TableLayout(StrEnum):
 class Source:
     """The document a questionnaire was taken from, and the place in it."""
 
-    document: str
-    place: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    document: Text
+    place: Text
     note: str = ""
 
 
@@ -68,8 +81,10 @@ class Source:
 class Option:
     """One answer that can be chosen; analysis knows it by `code` only."""
 
-    code: str
-    text: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    code: Identifier
+    text: Text
     kind: OptionKind = OptionKind.ORDINARY
 
 
@@ -77,11 +92,13 @@ class Option:
 class Question:
     """One question with its options in printed order."""
 
-    id: str
-    number: str
-    text: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Identifier
+    number: Text
+    text: Text
     kind: QuestionKind
-    options: tuple[Option, ...]
+    options: Annotated[tuple[Option, ...], Field(min_length=2)]
     required: bool = True
     hint: str = ""
 
@@ -95,9 +112,11 @@ class Question:
 class Section:
     """Questions that stand together under one heading."""
 
-    id: str
-    title: str
-    questions: tuple[Question, ...]
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Identifier
+    title: Text
+    questions: Annotated[tuple[Question, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +127,11 @@ class Item:
     the options, so that a rate can be computed from the measure alone.
     """
 
-    question: str
-    positive: frozenset[str]
-    unsure: frozenset[str] = frozenset()
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    question: Identifier
+    positive: Codes
+    unsure: Codes = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +140,20 @@ class Measure:
 
     `items` holds one question, or several with a `composite` rule. With `per_option` the measure
     is one share of respondents for each option of a select-all question; such shares sum to more
-    than 1. `decimals` and `rounding` say how the percentage is printed, never how it is computed.
+    than 1. `decimals` says how the percentage is printed (half up), never how it is computed.
     """
 
-    id: str
-    name: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Identifier
+    name: Text
     kind: MeasureKind
-    items: tuple[Item, ...]
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
     base: Base
     dont_know: DontKnow
     composite: Composite | None = None
     per_option: bool = False
-    decimals: int = 2
+    decimals: Annotated[int, Field(ge=0, le=6)] = 2
     note: str = ""
 
 
@@ -138,11 +161,13 @@ class Measure:
 class Table:
     """A frequency table in the layout of a report: which questions, under which headings."""
 
-    id: str
-    title: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Identifier
+    title: Text
     layout: TableLayout
-    questions: tuple[str, ...]
-    headings: tuple[str, ...]
+    questions: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    headings: tuple[Text, ...]
     show_total: bool = True
 
 
@@ -150,15 +175,17 @@ class Table:
 class Questionnaire:
     """Everything that is asked in one survey, and what its answers measure."""
 
-    id: str
-    version: int
-    title: str
-    language: str
-    introduction: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Identifier
+    version: Annotated[int, Field(ge=1)]
+    title: Text
+    language: Text
+    introduction: Text
     source: Source
-    sections: tuple[Section, ...]
-    measures: tuple[Measure, ...]
-    tables: tuple[Table, ...]
+    sections: Annotated[tuple[Section, ...], Field(min_length=1)]
+    measures: tuple[Measure, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     @property
     def questions(self) -> tuple[Question, ...]:

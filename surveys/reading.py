@@ -1,0 +1,220 @@
+"""From a TOML file or a JSON snapshot to a `Questionnaire`, or to every fault in it at once."""
+
+import hashlib
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from surveys.questionnaire import (
+    Item,
+    Measure,
+    OptionKind,
+    Question,
+    QuestionKind,
+    Questionnaire,
+    Table,
+    TableLayout,
+)
+
+FORMAT = "minping.questionnaire/1"
+_ADAPTER = TypeAdapter(Questionnaire)
+
+# pydantic words its errors in English for programmers; the authors of these files are neither.
+_REASONS = {
+    "missing": "缺少这一项",
+    "unexpected_keyword_argument": "不认识的项，请检查拼写",
+    "enum": "取值只能是 {expected}",
+    "string_type": "应为文字",
+    "string_too_short": "不能为空",
+    "string_too_long": "最多 {max_length} 个字符",
+    "string_pattern_mismatch": "只能用小写字母、数字、_ 和 -，以字母开头",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "tuple_type": "应为列表",
+    "frozen_set_type": "应为列表",
+    "dataclass_type": "应为一组键值",
+    "too_short": "至少要有 {min_length} 项，现有 {actual_length} 项",
+    "greater_than_equal": "不能小于 {ge}",
+    "less_than_equal": "不能大于 {le}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a file: the place as a key path, and the reason in Chinese."""
+
+    place: str
+    reason: str
+
+
+class QuestionnaireError(ValueError):
+    """A file that is no questionnaire; `faults` names every place and reason, never only one."""
+
+    def __init__(self, file: str, faults: Iterable[Fault]) -> None:
+        self.file = file
+        self.faults = tuple(faults)
+        super().__init__(
+            "\n".join(f"{file}：{fault.place}：{fault.reason}" for fault in self.faults)
+        )
+
+
+def load(path: Path) -> Questionnaire:
+    """Read and check one TOML file. Raises `QuestionnaireError` with every fault found."""
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionnaireError(path.name, [Fault("文件", f"无法读取：{error}")]) from error
+
+
+def parse_toml(text: str, file: str) -> Questionnaire:
+    """Check one questionnaire in TOML. Raises `QuestionnaireError` with every fault found."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise QuestionnaireError(file, [Fault("文件", f"不是有效的 TOML：{error}")]) from error
+    return parse_document(document, file)
+
+
+def parse_json(text: str, file: str) -> Questionnaire:
+    """Check one snapshot as `dump_json` wrote it. Raises `QuestionnaireError`."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise QuestionnaireError(file, [Fault("文件", f"不是有效的 JSON：{error}")]) from error
+    return parse_document(document, file)
+
+
+def parse_document(document: Any, file: str) -> Questionnaire:  # noqa: ANN401 - TOML and JSON enter here
+    """Check decoded TOML or JSON: first its shape, then what its parts say of each other."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise QuestionnaireError(file, [Fault("format", f"应为 {FORMAT}")])
+    body = {key: value for key, value in document.items() if key != "format"}
+    try:
+        questionnaire = _ADAPTER.validate_python(body)
+    except ValidationError as error:
+        raise QuestionnaireError(file, _shape_faults(error)) from error
+    if faults := list(_contradictions(questionnaire)):
+        raise QuestionnaireError(file, faults)
+    return replace(
+        questionnaire,
+        measures=tuple(_with_unsure(questionnaire, measure) for measure in questionnaire.measures),
+    )
+
+
+def dump_json(questionnaire: Questionnaire) -> str:
+    """Write the canonical snapshot: the same questionnaire always gives the same text."""
+    document = {"format": FORMAT, **_ADAPTER.dump_python(questionnaire, mode="json")}
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def digest(questionnaire: Questionnaire) -> str:
+    """Return the SHA-256 of the canonical snapshot, as 64 hexadecimal digits."""
+    return hashlib.sha256(dump_json(questionnaire).encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file format, generated from the dataclasses."""
+    schema = _ADAPTER.json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = FORMAT
+    schema["properties"] = {"format": {"const": FORMAT}, **schema["properties"]}
+    schema["required"] = ["format", *schema["required"]]
+    return schema
+
+
+def _shape_faults(error: ValidationError) -> Iterator[Fault]:
+    for detail in error.errors(include_url=False, include_input=False):
+        reason = _REASONS.get(detail["type"], detail["msg"])
+        yield Fault(_place(detail["loc"]), reason.format(**detail.get("ctx", {})))
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write a key path with positions counted from 1, as a person counts."""
+    words = [f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in location]
+    return "".join(words).removeprefix(".")
+
+
+def _contradictions(questionnaire: Questionnaire) -> Iterator[Fault]:
+    by_id = {question.id: question for question in questionnaire.questions}
+    yield from _doubled("sections", (section.id for section in questionnaire.sections))
+    yield from _doubled("questions", (question.id for question in questionnaire.questions))
+    yield from _doubled("measures", (measure.id for measure in questionnaire.measures))
+    yield from _doubled("tables", (table.id for table in questionnaire.tables))
+    yield from chain.from_iterable(map(_question_faults, questionnaire.questions))
+    for measure in questionnaire.measures:
+        yield from _measure_faults(measure, by_id)
+    for table in questionnaire.tables:
+        yield from _table_faults(table, by_id)
+
+
+def _doubled(place: str, ids: Iterable[str]) -> Iterator[Fault]:
+    for name, count in Counter(ids).items():
+        if count > 1:
+            yield Fault(f"{place}.{name}", f"编号“{name}”出现了 {count} 次")
+
+
+def _question_faults(question: Question) -> Iterator[Fault]:
+    yield from _doubled(f"questions.{question.id}.options", question.codes)
+
+
+def _measure_faults(measure: Measure, questions: dict[str, Question]) -> Iterator[Fault]:
+    place = f"measures.{measure.id}"
+    if len(measure.items) > 1 and measure.composite is None:
+        yield Fault(f"{place}.composite", "含多道题，须写明合成方式（mean 或 pooled）")
+    if len(measure.items) == 1 and measure.composite is not None:
+        yield Fault(f"{place}.composite", "只有一道题，不能写合成方式")
+    if measure.per_option and len(measure.items) > 1:
+        yield Fault(f"{place}.per_option", "逐项占比只能对一道题")
+    for item in measure.items:
+        if item.question not in questions:
+            yield Fault(f"{place}.items", f"没有题目“{item.question}”")
+        else:
+            yield from _item_faults(measure, item, questions[item.question])
+
+
+def _item_faults(measure: Measure, item: Item, question: Question) -> Iterator[Fault]:
+    place = f"measures.{measure.id}.items.{item.question}"
+    if not item.positive:
+        yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
+    for name, codes in (("positive", item.positive), ("unsure", item.unsure)):
+        for code in sorted(codes - set(question.codes)):
+            yield Fault(f"{place}.{name}", f"题目“{question.id}”没有选项“{code}”")
+    if (question.kind is QuestionKind.MULTIPLE) is not measure.per_option:
+        yield Fault(place, "多选题须用逐项占比（per_option），单选题不能用")
+
+
+def _table_faults(table: Table, questions: dict[str, Question]) -> Iterator[Fault]:
+    place = f"tables.{table.id}"
+    if len(table.headings) != len(table.questions):
+        yield Fault(f"{place}.headings", f"有 {len(table.questions)} 道题，标题须同样多")
+    known = [questions[name] for name in table.questions if name in questions]
+    for name in table.questions:
+        if name not in questions:
+            yield Fault(f"{place}.questions", f"没有题目“{name}”")
+    texts = {tuple(option.text for option in question.options) for question in known}
+    if table.layout is TableLayout.SIDE_BY_SIDE and len(texts) > 1:
+        yield Fault(f"{place}.questions", "并列的题目选项文字须完全相同")
+
+
+def _with_unsure(questionnaire: Questionnaire, measure: Measure) -> Measure:
+    return replace(
+        measure,
+        items=tuple(
+            item if item.unsure else replace(item, unsure=_unsure_codes(questionnaire, item))
+            for item in measure.items
+        ),
+    )
+
+
+def _unsure_codes(questionnaire: Questionnaire, item: Item) -> frozenset[str]:
+    options = questionnaire.question(item.question).options
+    return frozenset(option.code for option in options if option.kind is not OptionKind.ORDINARY)
