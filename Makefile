@@ -1,0 +1,54 @@
+# One word for each thing that people and CI do. Nothing needs to be installed by hand before.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# The address that QR codes lead to; give the one that phones can reach.
+BASE_URL ?= http://$(HOST):$(PORT)
+FLASK := MINPING_MODE=demo MINPING_BASE_URL=$(BASE_URL) $(BIN)/flask --app wsgi
+
+.PHONY: run test check bench screenshots requirements format
+
+run: $(VENV)/.run
+	@$(FLASK) db upgrade 2>/dev/null
+	@$(FLASK) demo load
+	@$(FLASK) demo show
+	@$(FLASK) serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/checks
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.browser.screenshots
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: $(VENV)/.dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url -o requirements.txt requirements.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url -c requirements.txt -o requirements-dev.txt requirements-dev.in
+
+# What `make run` needs, and what testing needs; each again only when its pins change.
+$(VENV)/.run: requirements.txt app/translations/en/LC_MESSAGES/messages.po | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pybabel --quiet compile --use-fuzzy -d app/translations
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(BIN)/python:
+	.ci/venv $(PYTHON) $(VENV)

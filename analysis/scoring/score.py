@@ -1,0 +1,475 @@
+"""A score sheet: every indicator's points with their working, subtotals, total and grade.
+
+What was not measured is missing and never 0: sums show what is certain and what is possible.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import assert_never
+
+from analysis.scoring import feed, wording
+from analysis.scoring.audit import FindingKind, allows, gaps, measurement_text, of_indicator
+from analysis.scoring.feed import Measurement
+from analysis.scoring.rubric import Indicator, Rubric, Scope
+from analysis.scoring.rules import (
+    Checklist,
+    ConditionKind,
+    Counts,
+    Judged,
+    Points,
+    Rule,
+    RuleError,
+    Ticks,
+    Unknown,
+    Value,
+    full_points,
+    points,
+    under_conditions,
+)
+
+ABOUT_SCORES = frozenset(
+    {
+        FindingKind.SCORE_AGAINST_RULE,
+        FindingKind.ROUNDING_DIFFERENCE,
+        FindingKind.SCORE_NOT_DETERMINED,
+        FindingKind.SCORE_WITHOUT_MEASUREMENT,
+        FindingKind.WEIGHT_AGAINST_CRITERIA,
+        FindingKind.TEXT_AGAINST_TABLE,
+    }
+)
+
+
+class ScoreError(ValueError):
+    """A measurement that does not fit the rubric: which indicator, and why."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"指标 {code}：{reason}")
+        self.code = code
+        self.reason = reason
+
+
+class State(StrEnum):
+    """Whether an indicator has points, and if not, why not."""
+
+    SCORED = "scored"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From the certain points to the possible ones, both included, as shown."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What another reading of the same criteria gives."""
+
+    reading: str
+    reason: str
+    points: Fraction
+    shown: Decimal
+    working: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One indicator's line of the sheet.
+
+    `points` is exact, `shown` is cut by the rubric's rounding; both are None unless scored.
+    `interval` is the range of points when the measurement carries an interval. `differences`
+    compares with the published result, each with its reason.
+    """
+
+    indicator: Indicator
+    state: State
+    measurement: Measurement | None
+    points: Fraction | None
+    shown: Decimal | None
+    working: str
+    interval: Range | None
+    alternatives: tuple[Alternative, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def low(self) -> Decimal:
+        """The points that are certain."""
+        return Decimal(0) if self.shown is None else self.shown
+
+    @property
+    def high(self) -> Decimal:
+        """The points that are possible: the whole weight where nothing was scored."""
+        return self.indicator.weight if self.shown is None else self.shown
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A subtotal, or with an empty path the total.
+
+    `points` sums the shown points, as the documents do. `sampled` spreads it by the intervals
+    of the measurements; None where no measurement has one.
+    """
+
+    path: tuple[str, ...]
+    weight: Decimal
+    points: Range
+    sampled: Range | None
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GradeResult:
+    """The grade where the whole range of the total lies in one; else the possible ones.
+
+    `sampled` are the grades that the intervals of the measurements allow.
+    """
+
+    settled: str | None
+    possible: tuple[str, ...]
+    sampled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSheet:
+    """All lines; subtotals, total and grade only for a complete rubric."""
+
+    rubric: Rubric
+    lines: tuple[Line, ...]
+    subtotals: tuple[Sum, ...]
+    total: Sum | None
+    grade: GradeResult | None
+
+    def line(self, code: str) -> Line:
+        """Return the line of an indicator. Raises `KeyError` when there is none."""
+        for line in self.lines:
+            if line.indicator.code == code:
+                return line
+        raise KeyError(code)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the sheet for JSON, all numbers but counts as strings."""
+        rubric, published = self.rubric, self.rubric.published
+        return {
+            "rubric": {"id": rubric.id, "title": rubric.title, "scope": rubric.scope},
+            "full_marks": str(rubric.full_marks),
+            "indicators": [_line_dict(line) for line in self.lines],
+            "subtotals": [_sum_dict(each) for each in self.subtotals],
+            "total": None if self.total is None else _sum_dict(self.total),
+            "grade": None if self.grade is None else _grade_dict(self.grade),
+            "published": {
+                "total": None if published.total is None else str(published.total.points),
+                "grade": published.grade or None,
+            },
+        }
+
+
+def score(rubric: Rubric, measurements: Iterable[Measurement]) -> ScoreSheet:
+    """Score a rubric with the measurements that there are.
+
+    Returns: a sheet whose sums are ranges as long as an indicator is missing or unknown; a
+    partial rubric has no sums and no grade.
+    Raises: `ScoreError` when a measurement names no indicator of the rubric, comes twice, or is
+    not of the kind that the indicator's rule scores.
+    Source: STATISTICS.md §6.
+    """
+    by_code = _by_code(rubric, measurements)
+    lines = tuple(_line(indicator, by_code.get(indicator.code)) for indicator in rubric.indicators)
+    if rubric.scope is Scope.PARTIAL:
+        return ScoreSheet(rubric, lines, (), None, None)
+    zero = rubric.rounding.show(Fraction(0))
+    subtotals = tuple(_sum(path, lines, zero) for path in _paths(rubric))
+    total = _sum((), lines, zero)
+    return ScoreSheet(rubric, lines, subtotals, total, _grade(rubric, total))
+
+
+def _by_code(rubric: Rubric, measurements: Iterable[Measurement]) -> dict[str, Measurement]:
+    codes = {indicator.code for indicator in rubric.indicators}
+    found: dict[str, Measurement] = {}
+    for measurement in measurements:
+        if measurement.indicator not in codes:
+            raise ScoreError(measurement.indicator, f"“{rubric.title}”里没有这个指标")
+        if measurement.indicator in found:
+            raise ScoreError(measurement.indicator, "有两个测量值")
+        found[measurement.indicator] = measurement
+    return found
+
+
+def _line(indicator: Indicator, measurement: Measurement | None) -> Line:
+    if isinstance(indicator.rule, Unknown):
+        working = wording.unknown(indicator.rule.reason)
+        return _unscored(indicator, State.UNKNOWN, measurement, working)
+    if measurement is None:
+        return _unscored(indicator, State.MISSING, None, wording.missing())
+    lacking = _lacking_facts(indicator, measurement)
+    if lacking:
+        return _unscored(indicator, State.MISSING, measurement, wording.missing_facts(lacking))
+    return _scored(indicator, measurement)
+
+
+def _unscored(
+    indicator: Indicator, state: State, measurement: Measurement | None, working: str
+) -> Line:
+    return Line(indicator, state, measurement, None, None, working, None, (), ())
+
+
+def _scored(indicator: Indicator, measurement: Measurement) -> Line:
+    result = _points(indicator, indicator.rule, measurement)
+    shown = indicator.rounding.show(result.value)
+    return Line(
+        indicator=indicator,
+        state=State.SCORED,
+        measurement=measurement,
+        points=result.value,
+        shown=shown,
+        working=_working(indicator, indicator.rule, measurement, result),
+        interval=_interval(indicator, measurement),
+        alternatives=_alternatives(indicator, measurement),
+        differences=_differences(indicator, measurement, shown),
+    )
+
+
+def _lacking_facts(indicator: Indicator, measurement: Measurement) -> list[str]:
+    known = {condition.id: condition for condition in indicator.conditions}
+    for fact, cases in measurement.conditions.items():
+        if fact not in known:
+            raise ScoreError(indicator.code, f"没有名为 {fact} 的条件")
+        if isinstance(cases, bool) != (known[fact].kind is ConditionKind.TICK):
+            wanted = "是或否" if known[fact].kind is ConditionKind.TICK else "份数"
+            raise ScoreError(indicator.code, f"条件“{known[fact].name}”要的是{wanted}")
+    return [each.name for each in indicator.conditions if each.id not in measurement.conditions]
+
+
+def _points(indicator: Indicator, rule: Rule, measurement: Measurement) -> Points:
+    try:
+        result = points(rule, _value(indicator, rule, measurement))
+    except RuleError as fault:
+        raise ScoreError(indicator.code, str(fault)) from None
+    return _after_conditions(indicator, rule, measurement, result)
+
+
+def _after_conditions(
+    indicator: Indicator, rule: Rule, measurement: Measurement, result: Points
+) -> Points:
+    full = full_points(rule) or Fraction(0)
+    return under_conditions(result, full, indicator.conditions, measurement.conditions)
+
+
+def _value(indicator: Indicator, rule: Rule, measurement: Measurement) -> Value:
+    match measurement.content:
+        case feed.Rate(value=value):
+            return indicator.rounding.enter(value)
+        case feed.Ratio() as ratio:
+            return indicator.rounding.enter(ratio.value)
+        case feed.Count(count, parts):
+            return Counts(parts if count is None else _only_part(rule, count))
+        case feed.Ticks(ticks):
+            return Ticks(ticks)
+        case feed.Judgement(given, author, reason):
+            return Judged(Fraction(given), author, reason)
+        case _:
+            assert_never(measurement.content)
+
+
+def _only_part(rule: Rule, count: int) -> dict[str, int]:
+    if not isinstance(rule, Checklist) or len(rule.parts) != 1:
+        raise RuleError("一个总数只能用于只有一项的清单；请分项给出")
+    return {rule.parts[0].id: count}
+
+
+def _working(indicator: Indicator, rule: Rule, measurement: Measurement, result: Points) -> str:
+    value = _value(indicator, rule, measurement)
+    rate = value if isinstance(value, Fraction) else None
+    shown = indicator.rounding.show(result.value)
+    return wording.working(rule, _subject(indicator, measurement, rate), rate, result, shown)
+
+
+def _subject(indicator: Indicator, measurement: Measurement, rate: Fraction | None) -> str:
+    match measurement.content:
+        case feed.Rate(numerator, base, value) if Fraction(numerator, base) == value == rate:
+            return f"{indicator.name} {wording.counted(numerator, base)}"
+        case feed.Judgement(reason=reason):
+            return reason
+        case _:
+            return indicator.name if rate is None else f"{indicator.name} {wording.percent(rate)}"
+
+
+def _interval(indicator: Indicator, measurement: Measurement) -> Range | None:
+    content = measurement.content
+    if not isinstance(content, feed.Rate) or content.interval is None:
+        return None
+    ends = (Fraction(content.interval.low), Fraction(content.interval.high))
+    low, high = (_shown_at(indicator, measurement, end) for end in ends)
+    return Range(low, high)
+
+
+def _shown_at(indicator: Indicator, measurement: Measurement, rate: Fraction) -> Decimal:
+    rule, rounding = indicator.rule, indicator.rounding
+    at_end = points(rule, rounding.enter(rate))
+    return rounding.show(_after_conditions(indicator, rule, measurement, at_end).value)
+
+
+def _alternatives(indicator: Indicator, measurement: Measurement) -> tuple[Alternative, ...]:
+    return tuple(
+        Alternative(
+            reading=reading.id,
+            reason=reading.reason,
+            points=(result := _points(indicator, reading.rule, measurement)).value,
+            shown=indicator.rounding.show(result.value),
+            working=_working(indicator, reading.rule, measurement, result),
+        )
+        for reading in indicator.readings
+    )
+
+
+def _differences(indicator: Indicator, measurement: Measurement, shown: Decimal) -> tuple[str, ...]:
+    moved = _moved(indicator, measurement)
+    reasons = _reasons(indicator, has_moved=len(moved) == len(indicator.published.measurements) > 0)
+    return (
+        *moved,
+        *(
+            wording.other_score(printed, shown, reasons)
+            for printed in dict.fromkeys(each.points for each in indicator.published.scores)
+            if printed != shown
+        ),
+    )
+
+
+def _reasons(indicator: Indicator, *, has_moved: bool) -> tuple[str, ...]:
+    """Say why a printed score differs: another measurement explains it, else the audit does."""
+    if has_moved:
+        return (wording.MOVED,)
+    return tuple(
+        finding.text for finding in of_indicator(indicator) if finding.kind in ABOUT_SCORES
+    )
+
+
+def _moved(indicator: Indicator, measurement: Measurement) -> tuple[str, ...]:
+    """Say where the published measurement and this one cannot be the same."""
+    content = measurement.content
+    if not isinstance(content, feed.Rate | feed.Ratio):
+        return ()
+    return tuple(
+        wording.other_measurement(measurement_text(printed), wording.percent(content.value))
+        for printed in indicator.published.measurements
+        if printed.figures and not allows(printed, content.value)
+    )
+
+
+def _paths(rubric: Rubric) -> list[tuple[str, ...]]:
+    """Return every level above the indicators, in the order of the document."""
+    return list(
+        dict.fromkeys(
+            indicator.path[:depth]
+            for indicator in rubric.indicators
+            for depth in range(1, len(indicator.path) + 1)
+        )
+    )
+
+
+def _sum(path: tuple[str, ...], lines: tuple[Line, ...], zero: Decimal) -> Sum:
+    below = [line for line in lines if line.indicator.path[: len(path)] == path]
+    return Sum(
+        path=path,
+        weight=sum((line.indicator.weight for line in below), Decimal(0)),
+        points=Range(
+            sum((line.low for line in below), zero), sum((line.high for line in below), zero)
+        ),
+        sampled=_sampled(below, zero),
+        missing=tuple(line.indicator.code for line in below if line.state is not State.SCORED),
+    )
+
+
+def _sampled(below: list[Line], zero: Decimal) -> Range | None:
+    if all(line.interval is None for line in below):
+        return None
+    # The ends are added as if all rates erred together, which is the widest that can be.
+    return Range(
+        sum((line.interval.low if line.interval else line.low for line in below), zero),
+        sum((line.interval.high if line.interval else line.high for line in below), zero),
+    )
+
+
+def _grade(rubric: Rubric, total: Sum) -> GradeResult | None:
+    if not rubric.grades:
+        return None
+    possible = _grades_within(rubric, total.points)
+    settled = possible[0] if len(possible) == 1 and possible[0] != wording.NO_GRADE else None
+    return GradeResult(settled, possible, _grades_within(rubric, total.sampled or total.points))
+
+
+def _grades_within(rubric: Rubric, totals: Range) -> tuple[str, ...]:
+    """Return the grades that a range of totals touches, 无法定级 where the scale has a gap."""
+    named = [(grade.name, grade.span) for grade in rubric.grades]
+    unnamed = [(wording.NO_GRADE, gap) for gap in gaps(rubric)]
+    touched = [name for name, span in (*named, *unnamed) if span.meets(totals.low, totals.high)]
+    return tuple(dict.fromkeys(touched))
+
+
+def _line_dict(line: Line) -> dict[str, object]:
+    indicator = line.indicator
+    return {
+        "code": indicator.code,
+        "path": list(indicator.path),
+        "name": indicator.name,
+        "weight": str(indicator.weight),
+        "state": line.state,
+        "points": None if line.points is None else str(line.points),
+        "shown": None if line.shown is None else str(line.shown),
+        "working": line.working,
+        "interval": None if line.interval is None else _range_dict(line.interval),
+        "measurement": None if line.measurement is None else feed.as_json(line.measurement),
+        "alternatives": [_alternative_dict(each) for each in line.alternatives],
+        "published": _published_dict(indicator),
+        "differences": list(line.differences),
+        "note": indicator.note,
+    }
+
+
+def _alternative_dict(alternative: Alternative) -> dict[str, str]:
+    return {
+        "reading": alternative.reading,
+        "reason": alternative.reason,
+        "points": str(alternative.points),
+        "shown": str(alternative.shown),
+        "working": alternative.working,
+    }
+
+
+def _published_dict(indicator: Indicator) -> dict[str, object]:
+    printed = indicator.published
+    return {
+        "measurements": [
+            {"place": each.place, "text": measurement_text(each)} for each in printed.measurements
+        ],
+        "scores": [{"place": each.place, "points": str(each.points)} for each in printed.scores],
+    }
+
+
+def _range_dict(points_range: Range) -> dict[str, str]:
+    return {"low": str(points_range.low), "high": str(points_range.high)}
+
+
+def _sum_dict(each: Sum) -> dict[str, object]:
+    return {
+        "path": list(each.path),
+        "weight": str(each.weight),
+        "certain": str(each.points.low),
+        "possible": str(each.points.high),
+        "sampled": None if each.sampled is None else _range_dict(each.sampled),
+        "missing": list(each.missing),
+    }
+
+
+def _grade_dict(grade: GradeResult) -> dict[str, object]:
+    return {
+        "settled": grade.settled,
+        "text": wording.grade_text(grade.settled, grade.possible),
+        "possible": list(grade.possible),
+        "sampled": list(grade.sampled),
+    }

@@ -1,0 +1,421 @@
+"""Every figure and sentence that scoring shows.
+
+The only place of the module where a percent sign or the unit of points is typed, so that one
+figure looks the same in a score sheet, a finding and a report. Decimal formatting is exact.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import assert_never
+
+from analysis.scoring.rules import (
+    Bands,
+    Checklist,
+    Deduct,
+    Judgement,
+    PartialStep,
+    Points,
+    Proportional,
+    Rounding,
+    RoundingMode,
+    Rule,
+    Step,
+    StepKind,
+    Unknown,
+)
+
+PERCENT = re.compile(r"(?:0|[1-9][0-9]*)(?:\.([0-9]+))?%", re.ASCII)
+HALF_UP = RoundingMode.HALF_UP
+NO_GRADE = "无法定级"
+OPEN_GRADE = "等级待定"
+MOVED = "两次的测量值不同"
+
+
+def read_percent(printed: str) -> Fraction:
+    """Return the share that a printed percentage states. Raises `ValueError` for other text."""
+    if not PERCENT.fullmatch(printed):
+        raise ValueError(printed)
+    return Fraction(printed.removesuffix("%")) / 100
+
+
+def percent_places(printed: str) -> int:
+    """Return how many decimals a printed percentage has."""
+    match = PERCENT.fullmatch(printed)
+    return len(match[1] or "") if match else 0
+
+
+def percent(share: Fraction) -> str:
+    """Return a share as a percentage with two decimals, half up: 88.35%."""
+    return f"{fixed(share * 100)}%"
+
+
+def threshold(share: Fraction) -> str:
+    """Return a target as it is printed, without idle zeros: 85%."""
+    return f"{number(share * 100)}%"
+
+
+def fixed(exact: Fraction | Decimal) -> str:
+    """Return a number with two decimals, half up."""
+    return format(Rounding(HALF_UP, 2).show(Fraction(exact)), "f")
+
+
+def number(exact: Fraction | Decimal) -> str:
+    """Return a number without idle zeros, to at most four decimals: 8, 2.5, 0.3333."""
+    text = format(Rounding(HALF_UP, 4).show(Fraction(exact)), "f")
+    return text.rstrip("0").rstrip(".")
+
+
+def counted(numerator: int, base: int) -> str:
+    """Return counts with their percentage: 91/103 = 88.35%."""
+    return f"{numerator}/{base} = {percent(Fraction(numerator, base))}"
+
+
+def range_of(low: Decimal, high: Decimal) -> str:
+    """Return a range of points, or the one number that it is."""
+    return f"{low} 分" if low == high else f"{low}–{high} 分"
+
+
+def full_name(code: str, name: str) -> str:
+    """Return an indicator as it is called in tables and messages."""
+    return f"{code} {name}"
+
+
+# The working of one indicator
+
+
+def working(rule: Rule, subject: str, rate: Fraction | None, scored: Points, shown: Decimal) -> str:
+    """Return in one sentence how a rule came to the points.
+
+    `subject` is the measurement as shown; `rate` is None where the rule is not over a rate.
+    """
+    own = [step for step in scored.steps if step.kind is not StepKind.CONDITION]
+    conditions = [step for step in scored.steps if step.kind is StepKind.CONDITION]
+    before = shown if not conditions else None
+    sentence = _working(rule, subject, rate or Fraction(0), own, before)
+    if not conditions:
+        return sentence
+    return f"{sentence}；{'；'.join(map(_condition, conditions))}，得 {shown} 分"
+
+
+def _working(
+    rule: Rule, subject: str, rate: Fraction, steps: Sequence[Step], shown: Decimal | None
+) -> str:
+    if steps and steps[0].kind is StepKind.REACHED:
+        return f"{subject}，达到目标 {threshold(steps[0].value)}，得满分 {_full(rule)} 分"
+    match rule:
+        case Proportional():
+            return _line(rule, subject, rate, steps, shown)
+        case Deduct():
+            how = _deduction(rule, subject, steps)
+        case Bands():
+            how = f"{subject}，在“{_band(rule, steps[0].cases)}”一档"
+        case Checklist():
+            how = _losses(steps)
+        case Judgement():
+            how = f"{steps[0].name}评定：{subject}"
+        case Unknown():
+            return rule.reason
+        case _:
+            assert_never(rule)
+    return how + _result(rule, shown)
+
+
+def _line(
+    rule: Proportional, subject: str, rate: Fraction, steps: Sequence[Step], shown: Decimal | None
+) -> str:
+    below = f"{subject} 低于 {threshold(rule.target)}"
+    if steps[0].kind is StepKind.CUT_OFF:
+        compared = "不高于" if rule.cutoff_inclusive else "低于"
+        return f"{subject} {compared} {threshold(rule.cutoff or Fraction(0))}，不得分"
+    formula = f"{below}，得分 = {_quotient(rule, rate)} × {number(rule.full)}"
+    match steps[-1].kind:
+        case StepKind.CAPPED:
+            return f"{formula}，超过满分，得满分 {number(rule.full)} 分"
+        case StepKind.FLOORED:
+            return f"{formula}，不足 0，得 0 分"
+        case _:
+            return formula if shown is None else f"{formula} = {shown} 分"
+
+
+def _quotient(rule: Proportional, rate: Fraction) -> str:
+    if rule.zero == 0:
+        return f"{percent(rate)} ÷ {threshold(rule.full_at)}"
+    zero = threshold(rule.zero)
+    return f"({percent(rate)} - {zero}) ÷ ({threshold(rule.full_at)} - {zero})"
+
+
+def _deduction(rule: Deduct, subject: str, steps: Sequence[Step]) -> str:
+    by_kind = {step.kind: step.value for step in steps}
+    short, loss = by_kind[StepKind.SHORTFALL], by_kind[StepKind.LOSS]
+    emptied = "，扣完为止" if StepKind.FLOORED in by_kind else ""
+    return (
+        f"{subject} 低于 {threshold(rule.target)} {fixed(short)} 个百分点，"
+        f"每 {number(rule.step)} 个百分点扣 {number(rule.per_step)} 分"
+        f"{_partial(rule.partial_step)}，扣 {fixed(loss)} 分{emptied}"
+    )
+
+
+def _partial(partial_step: PartialStep) -> str:
+    match partial_step:
+        case PartialStep.PROPORTIONAL:
+            return ""
+        case PartialStep.WHOLE:
+            return "（不足一步不扣）"
+        case PartialStep.STARTED:
+            return "（不足一步按一步扣）"
+        case _:
+            assert_never(partial_step)
+
+
+def _band(rule: Bands, place: int) -> str:
+    band = rule.bands[place]
+    low = f"{'≥' if band.inclusive else '>'} {threshold(band.lower)}"
+    if place == 0:
+        return low
+    higher = rule.bands[place - 1]
+    return f"{low}，{'<' if higher.inclusive else '≤'} {threshold(higher.lower)}"
+
+
+def _losses(steps: Sequence[Step]) -> str:
+    if not steps:
+        return "各项齐全"
+    return "；".join(map(_loss, steps))
+
+
+def _loss(step: Step) -> str:
+    if not step.cases:
+        return f"没有做到“{step.name}”，扣 {number(step.value)} 分"
+    return f"“{step.name}”缺 {step.cases}，扣 {number(step.value)} 分"
+
+
+def _condition(step: Step) -> str:
+    told = f"{step.name} {step.cases} 份" if step.cases else step.name
+    return f"{told}，扣 {fixed(step.value)} 分"
+
+
+def _result(rule: Rule, shown: Decimal | None) -> str:
+    return "" if shown is None else f"，得 {shown} / {_full(rule)} 分"
+
+
+def _full(rule: Rule) -> str:
+    return "" if isinstance(rule, Unknown) else number(rule.full)
+
+
+def missing() -> str:
+    """Return what stands where no measurement was given."""
+    return "没有测量值；缺失不按 0 分计"
+
+
+def missing_facts(names: Sequence[str]) -> str:
+    """Return what stands where a condition's fact was not given."""
+    return f"没有提供{'、'.join(f'“{name}”' for name in names)}，暂不计分；缺失不按 0 分计"
+
+
+def unknown(reason: str) -> str:
+    """Return what stands where the criteria are lost."""
+    return f"无法计分：{reason}"
+
+
+# A score beside the published one
+
+
+def other_measurement(published: str, now: str) -> str:
+    """Return the difference between two measurements."""
+    return f"测量值不同：文件印的是 {published}，本次是 {now}"
+
+
+def other_score(published: Decimal, now: Decimal, reasons: Sequence[str]) -> str:
+    """Return the difference between two scores, with its reasons."""
+    because = "；".join(reasons) or "文件里没有能解释这个差别的数字"
+    return f"得分不同：文件印的是 {published} 分，重算得 {now} 分。{because}"
+
+
+def grade_text(settled: str | None, possible: Sequence[str]) -> str:
+    """Return the grade, or which ones are still possible."""
+    if settled is not None:
+        return settled
+    return f"{OPEN_GRADE}（可能是：{'、'.join(possible)}）" if len(possible) > 1 else NO_GRADE
+
+
+def grade_line(settled: str | None, possible: Sequence[str]) -> str:
+    """Return the line of the grade under a score sheet."""
+    return f"等级：{grade_text(settled, possible)}"
+
+
+def sampled_grades(grades: Sequence[str]) -> str:
+    """Return whether the sampling error could change the grade; empty where it could not."""
+    return "" if len(grades) < 2 else f"计入抽样误差，等级可能是：{'、'.join(grades)}"
+
+
+def published_total(total: Decimal, grade: str) -> str:
+    """Return the printed total and grade, as a line under a score sheet."""
+    return f"文件印的总分是 {total} 分" + (f"，等级“{grade}”" if grade else "")
+
+
+def scope_note(*, is_partial: bool) -> str:
+    """Return why a partial rubric has no total; empty for a complete one."""
+    return "本文件只收录由调查得出的指标，不计总分，不定等级" if is_partial else ""
+
+
+def share_of(shown: Decimal | None, weight: Decimal) -> str:
+    """Return points of a weight: 4.50 / 8 分."""
+    return f"{'—' if shown is None else shown} / {weight} 分"
+
+
+def sum_of(low: Decimal, high: Decimal, weight: Decimal) -> str:
+    """Return a sum, or its certain and possible ends, of a weight."""
+    return f"{low} / {weight} 分" if low == high else f"{low}–{high} / {weight} 分"
+
+
+def missing_codes(codes: Sequence[str]) -> str:
+    """Return which indicators a sum lacks; empty where none."""
+    return f"未计分：{'、'.join(codes)}" if codes else ""
+
+
+def interval(low: Decimal, high: Decimal) -> str:
+    """Return the range of points that the sampling error allows."""
+    return f"计入抽样误差：{low}–{high} 分"
+
+
+def other_reading(reading: str, text: str) -> str:
+    """Return what another reading of the criteria gives."""
+    return f"另一读法（{reading}）：{text}"
+
+
+# Findings of an audit
+
+
+def score_against_rule(place: str, printed: Decimal, measured: str, expected: str) -> str:
+    """Return that a printed score does not follow from the rule."""
+    return f"{place}印的得分是 {printed} 分，按评分细则由{measured}应得 {expected}"
+
+
+def rounding_difference(place: str, printed: Decimal, shown: Decimal, exact: Fraction) -> str:
+    """Return that a printed score differs by the way of rounding only."""
+    return (
+        f"{place}印的得分是 {printed} 分，本文件的进位方式给出 {shown} 分"
+        f"（精确值 {number(exact)}），只差在进位方式"
+    )
+
+
+def score_not_determined(place: str, printed: Decimal, measured: str, possible: str) -> str:
+    """Return that the printed measurement allows several scores."""
+    return f"{place}印的得分是 {printed} 分，但由{measured}只能推出 {possible}"
+
+
+def score_without_measurement(place: str, printed: Decimal) -> str:
+    """Return that no measurement is printed for a score."""
+    return f"{place}印的得分是 {printed} 分，文件没有印出它所依据的测量值"
+
+
+def not_computable(reason: str) -> str:
+    """Return that the criteria are lost."""
+    return f"评分标准无法辨认，不能核对：{reason}"
+
+
+def weight_against_criteria(weight: Decimal, full: Fraction, reading: str) -> str:
+    """Return that criteria and weight state different full marks."""
+    where = f"（{reading}）" if reading else ""
+    return f"分值印的是 {weight} 分，评分标准{where}最多只给 {number(full)} 分"
+
+
+def criteria_above_weight(weight: Decimal, full: Fraction, reading: str) -> str:
+    """Return that the criteria give more than the weight."""
+    where = f"（{reading}）" if reading else ""
+    return f"分值印的是 {weight} 分，评分标准{where}却可给到 {number(full)} 分"
+
+
+def line_misses_target(formula: Fraction, full: Fraction, target: Fraction) -> str:
+    """Return that a printed formula jumps at its own target."""
+    return (
+        f"评分标准的算式在目标 {threshold(target)} 处给出 {number(formula)} 分，"
+        f"与达到目标的 {number(full)} 分接不上"
+    )
+
+
+def scores_disagree(first: str, one: Decimal, second: str, other: Decimal) -> str:
+    """Return that two printed scores differ."""
+    return f"{first}印的得分是 {one} 分，{second}印的是 {other} 分"
+
+
+def measurements_disagree(first: str, one: str, second: str, other: str) -> str:
+    """Return that two printed measurements cannot both hold."""
+    return f"{first}是 {one}，{second}是 {other}，两者不能同时成立"
+
+
+def names_disagree(table: str, text: str) -> str:
+    """Return that text and table discuss differently named indicators."""
+    return f"得分表的指标是“{table}”，正文评的却是“{text}”"
+
+
+def percent_against_counts(place: str, printed: str, numerator: int, base: int) -> str:
+    """Return that a printed percentage is not that of its counts."""
+    return f"{place}印的是 {printed}，而 {counted(numerator, base)}"
+
+
+def impossible_percent(place: str, printed: str, base: int) -> str:
+    """Return that no count gives the percentage."""
+    return f"{place}印的是 {printed}，但 {base} 份里没有任何份数能得出这个百分数"
+
+
+def frequencies_against_n(place: str, total: int, n: int) -> str:
+    """Return that a table's frequencies do not add to its n."""
+    return f"{place}各行人数合计 {total}，与印出的 {n} 不符"
+
+
+def sum_of_scores(path: Sequence[str], printed: Decimal, basis: str, total: Decimal) -> str:
+    """Return that a printed sum is not the sum of its parts."""
+    return f"{level(path)}印的得分是 {printed} 分，按{basis}合计是 {total} 分"
+
+
+def sum_of_weights(path: Sequence[str], printed: Decimal, total: Decimal) -> str:
+    """Return that weights do not add to the printed full marks."""
+    return f"{level(path)}印的满分是 {printed} 分，各指标分值合计是 {total} 分"
+
+
+def indicator_count(place: str, printed: int, found: int) -> str:
+    """Return that the stated number of indicators is not that of the table."""
+    return f"{place}说有 {printed} 个三级指标，评分表里只列出 {found} 个"
+
+
+def grade_gap(low: Decimal, high: Decimal) -> str:
+    """Return that totals between two grades have none."""
+    return f"等级标准有空档：{low} 到 {high} 之间的总分{NO_GRADE}"
+
+
+def grade_against_scale(printed: str, total: Decimal, scale: str) -> str:
+    """Return that the printed grade is not the scale's."""
+    return f"印的等级是“{printed}”，按等级标准 {total} 分应为“{scale}”"
+
+
+def score_above_weight(place: str, printed: Decimal, weight: Decimal) -> str:
+    """Return that a printed score passes the weight."""
+    return f"{place}印的得分是 {printed} 分，超过了分值 {weight} 分"
+
+
+def level(path: Sequence[str]) -> str:
+    """Return a level of the rubric, or the whole."""
+    return f"“{'／'.join(path)}”" if path else "总分"
+
+
+def measured_from(place: str, shown: str) -> str:
+    """Return a printed measurement with its place."""
+    return f"{place}（{shown}）"
+
+
+def figure(name: str, shown: str, *, is_at_least: bool) -> str:
+    """Return a printed figure with its name, and whether it is only reached or passed."""
+    reached = f"达到或超过 {shown}" if is_at_least else shown
+    return f"{name} {reached}" if name else reached
+
+
+def mean_of(figures: Sequence[str], share: Fraction) -> str:
+    """Return several figures with their mean."""
+    return f"{'、'.join(figures)}的平均 {percent(share)}"
+
+
+def ticked(names: Sequence[str]) -> str:
+    """Return the parts of a checklist that are met."""
+    return f"已做到的各项（{'、'.join(names)}）"

@@ -1,0 +1,167 @@
+"""The only place that knows Flask, the database and the clock."""
+
+from flask import Flask, g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_alembic import Alembic
+from flask_babel import Babel, get_locale
+from flask_babel import gettext as _
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import access, cli, desk, field, formats, headers, respond
+from app.config import PROJECT, Settings, read_settings
+from app.db import DatabaseBusy, db, engine_options, prepare_engine, reading
+from app.errors import CardUnusable, Problem, Unavailable
+from app.models import Base
+from app.models.base import Instant
+from app.services import codes
+from surveys.library import bundled
+
+babel = Babel()
+bootstrap = Bootstrap5()
+csrf = CSRFProtect()
+alembic = Alembic(metadatas=Base.metadata)
+
+LARGEST_BODY = 8 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application.
+
+    Raises `SettingError` for a setting that cannot be used, `QuestionnaireError` or `RubricError`
+    for a bundled file that contradicts itself: better no start than wrong points.
+    """
+    settings = settings or read_settings()
+    bundled()
+    app = Flask(__name__)
+    app.extensions["minping"] = settings
+    app.config.from_mapping(_flask_settings(settings))
+    _add_extensions(app)
+    for blueprint in (respond.blueprint, access.blueprint, field.blueprint, desk.blueprint):
+        app.register_blueprint(blueprint)
+    csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
+    _add_checks(app)
+    _add_formats(app)
+    _add_error_pages(app)
+    cli.init_app(app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _flask_settings(settings: Settings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.keys.session,
+        "SQLALCHEMY_ENGINES": {"default": engine_options(settings.database_url)},
+        "ALEMBIC": {"script_location": str(PROJECT / "migrations")},
+        "ALEMBIC_CONTEXT": {"render_as_batch": True, "render_item": _render_item},
+        "BABEL_DEFAULT_LOCALE": "zh_Hans_CN",
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "MAX_CONTENT_LENGTH": LARGEST_BODY,
+        "SESSION_COOKIE_NAME": "staff",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.cookie_secure,
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def _render_item(kind: str, item: object, _context: object) -> str | bool:
+    # A migration is history: it must not change when a class of ours does.
+    if kind == "type" and isinstance(item, Instant):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def _add_extensions(app: Flask) -> None:
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    alembic.init_app(app)
+    babel.init_app(app, locale_selector=_locale)
+    bootstrap.init_app(app)
+    csrf.init_app(app)
+    access.init_app(app)
+    headers.init_app(app)
+
+
+def _locale() -> str:
+    """Chinese unless the address asks for English, which staff pages remember in a cookie."""
+    chosen = request.args.get("lang") or request.cookies.get("lang") or "zh"
+    return "en" if chosen == "en" else "zh_Hans_CN"
+
+
+def _add_formats(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        percent=formats.percent,
+        points=formats.points,
+        instant=formats.instant,
+        in_fours=codes.in_fours,
+    )
+    app.context_processor(lambda: {"html_lang": _html_lang(), "staff": g.get("staff")})
+
+
+def _html_lang() -> str:
+    locale = get_locale()
+    return "en" if locale is not None and locale.language == "en" else "zh-CN"
+
+
+def _add_checks(app: Flask) -> None:
+    @app.get("/healthz")
+    def healthz() -> ResponseReturnValue:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> ResponseReturnValue:
+        """Say that the database answers."""
+        with reading() as session:
+            session.execute(text("SELECT 1"))
+        return {"status": "ok"}
+
+
+def _add_error_pages(app: Flask) -> None:
+    app.register_error_handler(Problem, _problem_page)
+    app.register_error_handler(DatabaseBusy, _busy_page)
+    # Locked, full, read-only or unreachable: the answer is not stored, and a retry may be.
+    app.register_error_handler(OperationalError, _busy_page)
+    app.register_error_handler(CSRFError, _csrf_page)
+    app.register_error_handler(HTTPException, _http_page)
+
+
+def _problem_page(problem: Problem) -> ResponseReturnValue:
+    heading = _("这张卡不能用") if isinstance(problem, CardUnusable) else _("暂时不能继续")
+    return _page(heading, str(problem.sentence), problem.status)
+
+
+def _busy_page(_error: Exception) -> ResponseReturnValue:
+    return *_page(_("系统正忙"), str(Unavailable.sentence), 503), {"Retry-After": "10"}
+
+
+def _csrf_page(_error: CSRFError) -> ResponseReturnValue:
+    return _page(_("页面已过期"), _("请返回上一页，刷新后再提交一次。"), 400)
+
+
+def _http_page(error: HTTPException) -> ResponseReturnValue:
+    sentences = {
+        404: _("没有找到这个页面，请核对地址。"),
+        405: _("请从页面上的按钮进入。"),
+        413: _("提交的内容太大，没有存上。"),
+    }
+    code = error.code or 500
+    if code < 400:
+        return error
+    sentence = sentences.get(code, _("出了点问题，请稍后再试。"))
+    return _page(_("暂时不能继续"), sentence, code)
+
+
+def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:
+    staff_side = request.blueprint in {"desk", "field", "signin"}
+    template = "problem.html" if staff_side else "respond/problem.html"
+    return render_template(template, heading=heading, sentence=sentence), status

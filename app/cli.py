@@ -1,0 +1,405 @@
+"""The commands: `flask --app wsgi …`. Each opens one transaction and calls a service."""
+
+import json
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
+from waitress import serve as serve_forever
+
+from analysis.rates import GroupStatus, Rate
+from analysis.scoring.__main__ import _sheet_text
+from app import demo
+from app.config import Mode, settings
+from app.db import db, journal_settings, reading, sqlite_version, transaction
+from app.errors import InvalidInput, Problem
+from app.formats import BEIJING, instant, percent
+from app.models import Role, SurveyState
+from app.services import accounts, areas, cards, evaluating, printing, publishing, results
+from surveys.library import bundled
+from surveys.reading import QuestionnaireError, json_schema, load
+
+LARGEST_BODY = 8 * 1024 * 1024
+
+questionnaires = AppGroup("questionnaires", help="问卷文件：检查、列出、导出格式说明。")
+surveys = AppGroup("surveys", help="调查：从问卷新建，开放、暂停、结束。")
+area_group = AppGroup("areas", help="片区：添加、列出。")
+card_group = AppGroup("cards", help="二维码卡：制作、输出可打印的 PDF。")
+staff_group = AppGroup("staff", help="工作人员账号。")
+demo_group = AppGroup("demo", help="演示数据。")
+
+
+def init_app(app: Flask) -> None:
+    """Register every command."""
+    for group in (questionnaires, surveys, area_group, card_group, staff_group, demo_group):
+        app.cli.add_command(group)
+    for command in (rates, score, serve, doctor):
+        app.cli.add_command(command)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say an expected failure in one line on standard error, and end with status 2."""
+    try:
+        yield
+    except InvalidInput as refusal:
+        for field, sentence in refusal.faults.items():
+            click.echo(f"{field}: {sentence}", err=True)
+        sys.exit(2)
+    except (Problem, printing.CannotPrint) as problem:
+        click.echo(str(getattr(problem, "sentence", problem)), err=True)
+        sys.exit(2)
+
+
+@questionnaires.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check_files(files: tuple[Path, ...]) -> None:
+    """检查问卷文件，逐条指出错处。"""
+    failed = False
+    for path in files:
+        try:
+            found = load(path)
+        except QuestionnaireError as error:
+            failed = True
+            click.echo(str(error), err=True)
+        else:
+            counts = f"{len(found.questions)} 题，{len(found.measures)} 个测量项"
+            click.echo(f"{path.name}：正确（{counts}）")
+    if failed:
+        sys.exit(1)
+
+
+@questionnaires.command("list")
+def list_questionnaires() -> None:
+    """列出自带的问卷。"""
+    for name, found in bundled().items():
+        click.echo(f"{name}\t{found.title}\t{found.source.document} {found.source.place}")
+
+
+@questionnaires.command("schema")
+def print_schema() -> None:
+    """输出问卷文件格式的 JSON Schema。"""
+    click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2, sort_keys=True))
+
+
+@area_group.command("add")
+@click.argument("name")
+@click.option("--parent", help="上级片区的名称；不填为最高一级。")
+def add_area(name: str, parent: str | None) -> None:
+    """添加一个片区。"""
+    with _explained(), transaction() as session:
+        above = areas.find_area_by_name(session, parent) if parent else None
+        added = areas.add_area(session, name, above)
+    click.echo(f"{added.id}\t{added.path}\t{added.name}")
+
+
+@area_group.command("list")
+def list_areas() -> None:
+    """列出全部片区。"""
+    with reading() as session:
+        for area in areas.load_all(session):
+            depth = area.path.count("/") - 1
+            click.echo(f"{area.id}\t{'  ' * depth}{area.name}")
+
+
+@surveys.command("create")
+@click.argument("questionnaire")
+@click.argument("area")
+@click.argument("title")
+@click.option("--opens", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
+@click.option("--closes", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
+@click.option("--contact", required=True, help="群众有疑问时找谁。")
+@click.option("--notice", required=True, help="给群众看的说明。")
+def create_survey(
+    questionnaire: str,
+    area: str,
+    title: str,
+    opens: datetime,
+    closes: datetime,
+    contact: str,
+    notice: str,
+) -> None:
+    """从自带问卷新建一次调查（草稿）。"""
+    if questionnaire not in bundled():
+        raise click.BadParameter(f"没有问卷“{questionnaire}”；现有：{'、'.join(bundled())}")
+    plan = publishing.SurveyPlan(
+        title, opens.replace(tzinfo=BEIJING), closes.replace(tzinfo=BEIJING), contact, notice
+    )
+    with _explained(), transaction() as session:
+        place = areas.find_area_by_name(session, area)
+        survey = publishing.make_survey(session, bundled()[questionnaire], place, plan)
+    click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
+
+
+@surveys.command("list")
+def list_surveys() -> None:
+    """列出全部调查。"""
+    with reading() as session:
+        for survey in publishing.load_all_surveys(session):
+            ends = f"{instant(survey.opens_at)} – {instant(survey.closes_at)}"
+            click.echo(f"{survey.id}\t{survey.state}\t{survey.area.name}\t{survey.title}\t{ends}")
+
+
+def _mover(name: str, to: SurveyState, text: str) -> None:
+    @surveys.command(name, help=text)
+    @click.argument("survey_id", type=int)
+    def move(survey_id: int) -> None:
+        with _explained(), transaction() as session:
+            survey = publishing.find_survey(session, survey_id)
+            publishing.move_survey(session, survey, to)
+        click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
+
+
+_mover("open", SurveyState.OPEN, "开放（或恢复）一次调查。")
+_mover("pause", SurveyState.PAUSED, "暂停一次调查。")
+_mover("close", SurveyState.CLOSED, "结束一次调查，不能再开放。")
+
+
+@surveys.command("posters")
+@click.argument("survey_id", type=int)
+def list_posters(survey_id: int) -> None:
+    """列出一次调查的海报链接。"""
+    with _explained(), reading() as session:
+        survey = publishing.find_survey(session, survey_id)
+        for poster in publishing.load_posters(session, survey):
+            click.echo(f"{poster.area.name}\t{settings().base_url}/p/{poster.slug}")
+
+
+@card_group.command("make")
+@click.argument("survey_id", type=int)
+@click.argument("area")
+@click.argument("size", type=int)
+@click.option("--holder", required=True, help="领卡人或存放处。")
+def make_cards(survey_id: int, area: str, size: int, holder: str) -> None:
+    """为一个片区制作一批卡。"""
+    with _explained(), transaction() as session:
+        survey = publishing.find_survey(session, survey_id)
+        place = areas.find_area_by_name(session, area)
+        batch = cards.make_batch(session, survey, place, size, holder, settings().keys)
+    click.echo(f"{batch.id}\t{place.name}\t{batch.size}")
+
+
+@card_group.command("sheet")
+@click.argument("batch_id", type=int)
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="PDF 文件。")
+def print_sheet(batch_id: int, output: Path) -> None:
+    """输出一批卡的可打印 PDF。每张卡的号码都是一把钥匙，请妥善保管。"""
+    with _explained(), reading() as session:
+        batch = cards.find_batch(session, batch_id)
+        survey = publishing.find_survey(session, batch.survey_id)
+        output.write_bytes(cards.sheet(batch, survey, settings()))
+    click.echo(str(output))
+
+
+@staff_group.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--area", required=True, help="管辖片区的名称。")
+def add_staff(name: str, role: str, area: str) -> None:
+    """添加一个账号，输出一次性显示的初始密码。"""
+    password = secrets.token_urlsafe(12)
+    with _explained(), transaction() as session:
+        place = areas.find_area_by_name(session, area)
+        accounts.add_staff(session, name, Role(role), place, password)
+    click.echo(f"{name}\t{password}")
+
+
+@click.command("rates")
+@click.argument("survey_id", metavar="SURVEY", type=int)
+@click.option("--by", default="area", show_default=True, help="area、channel 或单选题编号。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+def rates(survey_id: int, by: str, as_json: bool) -> None:
+    """输出一次调查的各项比率：分子、基数、未计入、百分比、区间，总体和分组。"""
+    with _explained(), reading() as session:
+        evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
+        found = results.measure_results(evidence, by)
+        if as_json:
+            click.echo(json.dumps(_rates_json(evidence, found, by), ensure_ascii=False, indent=2))
+        else:
+            _print_rates(evidence, found, by)
+
+
+def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult], by: str) -> None:
+    click.echo(f"{evidence.survey.title}：有效答卷 {len(evidence.frame)} 份")
+    for result in found:
+        click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
+        if not result.rates:
+            click.echo("  还没有答卷，不可计算")
+        for rate in result.rates:
+            click.echo(f"  {_rate_line(evidence, result, rate)}")
+        for group in result.groups:
+            name = results.group_name(evidence, by, group.group)
+            shown = _rate_line(evidence, result, group.rate) if group.rate else _why(group.status)
+            click.echo(f"    {name}：{shown}")
+
+
+def _why(status: GroupStatus) -> str:
+    return "人数太少，不单列" if status is GroupStatus.SUPPRESSED else "还没有答卷"
+
+
+def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: Rate) -> str:
+    option = ""
+    if rate.option is not None:
+        question = evidence.questionnaire.question(result.measure.items[0].question)
+        option = next(one.text for one in question.options if one.code == rate.option) + " "
+    shown = percent(rate.value, result.measure.decimals)
+    left_out = f"未计入 {rate.left_out.total}"
+    return f"{option}{rate.numerator}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
+
+
+def _interval(rate: Rate) -> str:
+    if rate.interval is None:
+        return rate.interval_note
+    ends = f"{percent(rate.interval.low)}–{percent(rate.interval.high)}"
+    return f"{percent(rate.interval.confidence, 0)} 区间 {ends}（{rate.interval.method.value}）"
+
+
+def _rates_json(
+    evidence: results.Evidence, found: list[results.MeasureResult], by: str
+) -> dict[str, object]:
+    return {
+        "survey": evidence.survey.id,
+        "title": evidence.survey.title,
+        "questionnaire": evidence.questionnaire.id,
+        "submissions": len(evidence.frame),
+        "replayed": evidence.replayed,
+        "by": by,
+        "measures": [
+            {
+                "measure": result.measure.id,
+                "name": result.measure.name,
+                "kind": result.measure.kind.value,
+                "definition": result.definition,
+                "rates": [_rate_json(rate, result) for rate in result.rates],
+                "groups": [
+                    {
+                        "group": group.group,
+                        "name": results.group_name(evidence, by, group.group),
+                        "status": group.status.value,
+                        "rate": _rate_json(group.rate, result) if group.rate else None,
+                    }
+                    for group in result.groups
+                ],
+            }
+            for result in found
+        ],
+    }
+
+
+def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
+    interval = rate.interval
+    return {
+        "option": rate.option,
+        "numerator": rate.numerator,
+        "base": rate.base,
+        "value": str(rate.value),
+        "percent": percent(rate.value, result.measure.decimals).rstrip("%"),
+        "asked": rate.asked,
+        "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
+        "effective_n": rate.effective_n,
+        "interval": None
+        if interval is None
+        else {
+            "low": interval.low,
+            "high": interval.high,
+            "confidence": interval.confidence,
+            "method": interval.method.value,
+        },
+        "interval_note": rate.interval_note,
+    }
+
+
+@click.command("score")
+@click.argument("survey_id", metavar="SURVEY", type=int)
+@click.argument("rubric_id", metavar="RUBRIC")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
+    """按指标体系给一次调查计分，每一分都写明怎么来的。"""
+    with _explained(), reading() as session:
+        evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
+        sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
+    if as_json:
+        click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(_sheet_text(sheet))
+
+
+@demo_group.command("load")
+def load_demo() -> None:
+    """建立演示数据（已有则不变）。"""
+    if settings().mode is not Mode.DEMO:
+        raise click.UsageError("只有 MINPING_MODE=demo 时才能建立演示数据。")
+    with transaction() as session:
+        made = demo.load_demo(session, settings().keys, datetime.now(UTC))
+    click.echo("演示数据已建立。" if made else "演示数据已存在，没有改动。")
+
+
+@demo_group.command("show")
+def show_demo() -> None:
+    """打印三种用户各自的入口和演示账号。"""
+    with reading() as session:
+        found = demo.find_addresses(session, settings().keys)
+    if found is None:
+        raise click.UsageError("还没有演示数据，请先运行 demo load。")
+    base = settings().base_url
+    click.echo(f"群众端  resident    {base}{found.card or found.poster}")
+    click.echo(f"        poster      {base}{found.poster}")
+    click.echo(f"现场端  fieldworker {base}/field/   {demo.FIELDWORKER} / {demo.PASSWORD}")
+    click.echo(f"评价端  evaluator   {base}/desk/    {demo.EVALUATOR} / {demo.PASSWORD}")
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=int)
+@click.option("--threads", default=16, show_default=True, type=int)
+def serve(host: str, port: int, threads: int) -> None:
+    """用正式服务器（waitress）提供服务。"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            click.echo(
+                f"端口 {port} 不能用（{error.strerror}）。换一个：make run PORT={port + 1}\n"
+                f"Port {port} cannot be used. Choose another: make run PORT={port + 1}",
+                err=True,
+            )
+            sys.exit(2)
+    # Tuned against slow senders (SECURITY.md): with the defaults 150 of them starve everyone.
+    serve_forever(
+        current_app._get_current_object(),  # type: ignore[attr-defined]  # noqa: SLF001 - documented by Flask
+        host=host,
+        port=port,
+        threads=threads,
+        connection_limit=2000,
+        channel_timeout=30,
+        max_request_body_size=LARGEST_BODY,
+        ident=None,
+    )
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """检查数据库、字体和密钥，报告正在使用的设置。"""
+    with reading() as session:
+        click.echo(f"数据库 {db.engine.dialect.name}{_database_details(session)}")
+    with _explained():
+        click.echo(f"字体 {printing.font_path()}")
+    click.echo(f"模式 {settings().mode}，公共地址 {settings().base_url}")
+
+
+def _database_details(session: Session) -> str:
+    if db.engine.dialect.name != "sqlite":
+        return ""
+    version = ".".join(map(str, sqlite_version()))
+    journal, synchronous = journal_settings(sqlite_version())
+    found = session.connection().exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    return f" {version}，journal_mode={found}（应为 {journal}），synchronous={synchronous}"

@@ -1,0 +1,151 @@
+"""Every setting in one table: name, default, and what it is for (docs/operating.md prints it)."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from flask import current_app
+
+PROJECT = Path(__file__).parent.parent
+
+
+class Mode(StrEnum):
+    """Whether demo accounts exist, and whether weak settings stop the start."""
+
+    DEMO = "demo"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable, with its default and its meaning."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("DATABASE_URL", "", "Where answers are kept; empty: SQLite in the instance folder."),
+    Setting("MINPING_INSTANCE", "instance", "Folder for the SQLite file and the secret keys."),
+    Setting(
+        "MINPING_MODE", "production", "`demo` allows demo accounts; `production` refuses them."
+    ),
+    Setting("MINPING_BASE_URL", "http://127.0.0.1:8000", "Public address that QR codes lead to."),
+    Setting("MINPING_SECRETS", "", "JSON file with the keys; empty: secrets.json in the instance."),
+    Setting("MINPING_FONT", "", "TrueType file with Chinese glyphs; empty: the bundled one."),
+    Setting("TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-* headers."),
+    Setting("MINPING_COOKIE_SECURE", "", "`1` or `0`; empty: 1 when the public address is https."),
+)
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; the sentence names it and says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that must never stand in the database.
+
+    `card` derives card codes (a sheet can be printed again), `lookup` turns a code into the hash
+    that is stored, `receipt` derives receipt codes, `session` signs forms and staff sessions.
+    """
+
+    card: bytes = field(repr=False)
+    lookup: bytes = field(repr=False)
+    receipt: bytes = field(repr=False)
+    session: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force, read once at the start."""
+
+    database_url: str
+    instance: Path
+    mode: Mode
+    base_url: str
+    trusted_proxies: int
+    cookie_secure: bool
+    font: Path | None
+    keys: Keys
+
+
+def settings() -> Settings:
+    """Return the settings of the running application."""
+    found: Settings = current_app.extensions["minping"]
+    return found
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment. Raises `SettingError` naming the setting that cannot be used."""
+    values = os.environ if environ is None else environ
+    chosen = {one.name: values.get(one.name) or one.default for one in SETTINGS}
+    instance = PROJECT / chosen["MINPING_INSTANCE"]
+    instance.mkdir(parents=True, exist_ok=True)
+    base_url = chosen["MINPING_BASE_URL"].rstrip("/")
+    if not base_url.startswith(("http://", "https://")):
+        raise SettingError(f"MINPING_BASE_URL must start with http:// or https://, not {base_url}")
+    return Settings(
+        database_url=chosen["DATABASE_URL"] or f"sqlite:///{instance / 'minping.sqlite3'}",
+        instance=instance,
+        mode=_mode(chosen["MINPING_MODE"]),
+        base_url=base_url,
+        trusted_proxies=_count("TRUSTED_PROXIES", chosen["TRUSTED_PROXIES"]),
+        cookie_secure=_switch(
+            "MINPING_COOKIE_SECURE",
+            chosen["MINPING_COOKIE_SECURE"],
+            default=base_url.startswith("https://"),
+        ),
+        font=Path(chosen["MINPING_FONT"]) if chosen["MINPING_FONT"] else None,
+        keys=read_keys(Path(chosen["MINPING_SECRETS"] or instance / "secrets.json")),
+    )
+
+
+def read_keys(path: Path) -> Keys:
+    """Read the keys, making them (mode 600) on the very first start.
+
+    Raises `SettingError` when the file is readable by others or a key is shorter than 32 bytes.
+    """
+    try:
+        # O_EXCL: of two processes that start at once, one makes the keys and both read them.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({name: secrets.token_hex(32) for name in Keys.__slots__}, file, indent=1)
+    if path.stat().st_mode & 0o077:
+        raise SettingError(f"{path} holds the secret keys and others may read it: chmod 600 {path}")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Keys(**{name: _key(path, name, stored.get(name, "")) for name in Keys.__slots__})
+
+
+def _key(path: Path, name: str, text: str) -> bytes:
+    key = bytes.fromhex(text)
+    if len(key) < 32:
+        raise SettingError(f"{path}: the key “{name}” is missing or shorter than 32 bytes")
+    return key
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text)
+    except ValueError:
+        raise SettingError(f"MINPING_MODE is “{text}”; use demo or production") from None
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise SettingError(f"{name} is “{text}”; use a whole number from 0")
+    return int(text)
+
+
+def _switch(name: str, text: str, *, default: bool) -> bool:
+    if text not in {"", "0", "1"}:
+        raise SettingError(f"{name} is “{text}”; use 0 or 1")
+    return default if text == "" else text == "1"

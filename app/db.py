@@ -1,0 +1,117 @@
+"""The database: how a connection is set up, and where a transaction begins and ends."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from sqlite3 import sqlite_version_info as interpreter_sqlite
+from typing import Any
+
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.orm import Session
+
+try:
+    import pysqlite3
+except ImportError:  # no wheel for this platform: the interpreter's own library, set up safely
+    pysqlite3 = None
+
+db = SQLAlchemy(session_options={"expire_on_commit": False})
+
+_BUSY_SECONDS = 5
+_BEGIN = "minping_begin"
+
+# One writer at a time is SQLite's rule anyway. Its own way of waiting is to sleep and try again,
+# which under load lets late-comers overtake and some wait for seconds; a lock in the process
+# queues them. Other processes still meet SQLite's lock, and PostgreSQL needs none of this.
+_sqlite_writer = threading.Lock()
+
+
+class DatabaseBusy(Exception):  # noqa: N818 - an expected outcome, named for what it is
+    """The write lock did not come free in time; nothing was stored."""
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the options for `create_engine` that fit this database."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return {"url": url, "pool_size": 20, "pool_pre_ping": True}
+    options: dict[str, Any] = {
+        "url": url,
+        "pool_size": 20,
+        # isolation_level None: the driver begins nothing by itself, `_begin` below does.
+        "connect_args": {"timeout": _BUSY_SECONDS, "isolation_level": None},
+    }
+    if pysqlite3 is not None:
+        options["module"] = pysqlite3
+    return options
+
+
+def journal_settings(version: tuple[int, ...]) -> tuple[str, str]:
+    """Return journal_mode and synchronous for this SQLite version, durable on every one.
+
+    Versions before the fix of the WAL-reset bug can lose committed answers in WAL mode
+    (SECURITY.md); there a slower journal is the honest choice.
+    """
+    fixed = (
+        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    )
+    return ("WAL", "FULL") if fixed else ("DELETE", "EXTRA")
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """Return the version of the SQLite library in use."""
+    return interpreter_sqlite if pysqlite3 is None else tuple(pysqlite3.sqlite_version_info)
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Attach the connection set-up that durable answers rest on."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+    journal, synchronous = journal_settings(sqlite_version())
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot wait for another writer in SQLite
+    # (it fails at once); one that will write therefore says so when it begins.
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Open the one transaction of a request or command; commit at the end of the block.
+
+    Whatever leaves the block as an exception rolls everything back. Raises `DatabaseBusy` when
+    the write lock does not come free within 5 seconds.
+    """
+    with _writer(), db.sessionmaker() as session:
+        session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a transaction that only reads; nothing it does is kept."""
+    with db.sessionmaker() as session:
+        yield session
+
+
+@contextmanager
+def _sqlite_turn() -> Iterator[None]:
+    if not _sqlite_writer.acquire(timeout=_BUSY_SECONDS):
+        raise DatabaseBusy
+    try:
+        yield
+    finally:
+        _sqlite_writer.release()
+
+
+def _writer() -> Any:  # noqa: ANN401 - either of two context managers
+    return _sqlite_turn() if db.engine.dialect.name == "sqlite" else nullcontext()

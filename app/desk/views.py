@@ -1,0 +1,192 @@
+"""An evaluator's way: make and open a survey, read the rates, read the points."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
+from wtforms import DateTimeLocalField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length
+
+from analysis.scoring import feed as feeds
+from app.access import current_staff
+from app.config import settings
+from app.db import reading, transaction
+from app.errors import InvalidInput, NotFound, Problem
+from app.formats import BEIJING
+from app.models import Survey, SurveyState
+from app.services import areas, cards, evaluating, printing, publishing, results
+from surveys.library import bundled
+
+blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+
+
+class SurveyForm(FlaskForm):  # type: ignore[misc]
+    """A new survey; instants are Beijing time."""
+
+    questionnaire = SelectField(_("问卷"))
+    area = SelectField(_("调查范围"), coerce=int)
+    title = StringField(_("调查名称"), [DataRequired(_("请填写调查名称。")), Length(max=200)])
+    opens_at = DateTimeLocalField(_("开始时间（北京时间）"), [DataRequired(_("请填写开始时间。"))])
+    closes_at = DateTimeLocalField(_("截止时间（北京时间）"), [DataRequired(_("请填写截止时间。"))])
+    contact = StringField(
+        _("群众有疑问时找谁"), [DataRequired(_("请填写群众有疑问时找谁。")), Length(max=200)]
+    )
+    notice = TextAreaField(
+        _("给群众看的说明：谁在调查、用途、谁能看到、保存多久、自愿参加"),
+        [DataRequired(_("请填写给群众看的说明。")), Length(max=2000)],
+    )
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """List the surveys of my area."""
+    with reading() as session:
+        found = publishing.load_surveys(session, current_staff().area)
+    return render_template("desk/home.html", surveys=found)
+
+
+@blueprint.get("/questionnaires/<name>")
+def questionnaire(name: str) -> ResponseReturnValue:
+    """Show a bundled questionnaire with its source and its measures."""
+    if name not in bundled():
+        raise NotFound
+    return render_template("desk/questionnaire.html", questionnaire=bundled()[name])
+
+
+@blueprint.route("/surveys/new", methods=["GET", "POST"])
+def new_survey() -> ResponseReturnValue:
+    """Make a survey in draft from a questionnaire of the library."""
+    with transaction() as session:
+        form = _survey_form(session)
+        if not form.validate_on_submit():
+            page = render_template("desk/new_survey.html", form=form, library=bundled())
+            return page, 422 if form.errors else 200
+        try:
+            made = _make_survey(session, form)
+        except InvalidInput as refusal:
+            for field, sentence in refusal.faults.items():
+                form[field].errors = [*form[field].errors, sentence]
+            return render_template("desk/new_survey.html", form=form, library=bundled()), 422
+    return redirect(url_for("desk.survey", survey_id=made.id), 303)
+
+
+@blueprint.get("/surveys/<int:survey_id>")
+def survey(survey_id: int) -> ResponseReturnValue:
+    """Show a survey: its state, its links, its cards and what has come in."""
+    with reading() as session:
+        found = _find(session, survey_id)
+        return render_template(
+            "desk/survey.html",
+            survey=found,
+            posters=publishing.load_posters(session, found),
+            progress=cards.load_progress(session, found, current_staff().area),
+            evidence=results.load_evidence(session, found),
+            base_url=settings().base_url,
+        )
+
+
+@blueprint.post("/surveys/<int:survey_id>/state")
+def move_survey(survey_id: int) -> ResponseReturnValue:
+    """Open, pause or close a survey."""
+    try:
+        to = SurveyState(request.form.get("to", ""))
+    except ValueError:
+        raise Problem from None
+    with transaction() as session:
+        publishing.move_survey(session, _find(session, survey_id), to)
+    return redirect(url_for("desk.survey", survey_id=survey_id), 303)
+
+
+@blueprint.get("/surveys/<int:survey_id>/posters/<int:poster_id>.png")
+def poster_image(survey_id: int, poster_id: int) -> Response:
+    """Draw the QR code of a poster link."""
+    with reading() as session:
+        posters = publishing.load_posters(session, _find(session, survey_id))
+    slugs = [poster.slug for poster in posters if poster.id == poster_id]
+    if not slugs:
+        raise NotFound
+    png = printing.qr_png(f"{settings().base_url}/p/{slugs[0]}")
+    return send_file(BytesIO(png), "image/png")
+
+
+@blueprint.get("/surveys/<int:survey_id>/rates")
+def rates(survey_id: int) -> ResponseReturnValue:
+    """Show every measure with its counts and interval, overall and by town."""
+    with reading() as session:
+        evidence = results.load_evidence(session, _find(session, survey_id))
+    return render_template(
+        "desk/rates.html",
+        evidence=evidence,
+        survey=evidence.survey,
+        results=results.measure_results(evidence),
+        rubrics=evaluating.rubrics_for(evidence),
+    )
+
+
+@blueprint.get("/surveys/<int:survey_id>/tables")
+def tables(survey_id: int) -> ResponseReturnValue:
+    """Show the frequency tables in the report's layout, and what the report printed differently."""
+    with reading() as session:
+        evidence = results.load_evidence(session, _find(session, survey_id))
+    return render_template(
+        "desk/tables.html",
+        evidence=evidence,
+        survey=evidence.survey,
+        tables=results.frequency_tables(evidence),
+        comparisons=results.published_comparisons(evidence),
+    )
+
+
+@blueprint.get("/surveys/<int:survey_id>/scores/<rubric_id>")
+def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
+    """Show the score sheet: every point with its working, beside what the report printed."""
+    with reading() as session:
+        evidence = results.load_evidence(session, _find(session, survey_id))
+    rubric = evaluating.find_rubric(rubric_id)
+    return render_template(
+        "desk/scores.html",
+        evidence=evidence,
+        survey=evidence.survey,
+        sheet=evaluating.score_survey(evidence, rubric),
+    )
+
+
+@blueprint.get("/surveys/<int:survey_id>/scores/<rubric_id>/feed.json")
+def feed(survey_id: int, rubric_id: str) -> Response:
+    """Hand out the measurements as a feed that other systems can score by themselves."""
+    with reading() as session:
+        evidence = results.load_evidence(session, _find(session, survey_id))
+    made = evaluating.make_feed(evidence, evaluating.find_rubric(rubric_id), datetime.now(UTC))
+    return Response(feeds.dump(made), mimetype="application/json")
+
+
+def _find(session: Session, survey_id: int) -> Survey:
+    return publishing.find_survey(session, survey_id, current_staff().area)
+
+
+def _survey_form(session: Session) -> SurveyForm:
+    today = datetime.now(BEIJING).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    form = SurveyForm(opens_at=today, closes_at=today + timedelta(days=30))
+    form.questionnaire.choices = [
+        SelectChoice(name, f"{found.title}（{name}）") for name, found in bundled().items()
+    ]
+    branch = areas.load_branch(session, current_staff().area)
+    form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
+    return form
+
+
+def _make_survey(session: Session, form: SurveyForm) -> Survey:
+    plan = publishing.SurveyPlan(
+        title=form.title.data,
+        opens_at=form.opens_at.data.replace(tzinfo=BEIJING),
+        closes_at=form.closes_at.data.replace(tzinfo=BEIJING),
+        contact=form.contact.data,
+        notice=form.notice.data,
+    )
+    place = areas.find_area(session, form.area.data, current_staff().area)
+    return publishing.make_survey(session, bundled()[form.questionnaire.data], place, plan)

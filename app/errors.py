@@ -1,0 +1,100 @@
+"""Expected failures: a status and one Chinese sentence that says what to do next.
+
+Problem
+├── NotFound 404                 nothing at this address, or nothing that you may see
+├── NotAllowed 403               your role does not reach this page
+├── InvalidInput 422             a form's faults, by field
+├── SurveyNotOpen 403            not open yet, paused or closed: says when
+├── CardUnusable 404             one page for every reason, so that codes cannot be tried out
+│   ├── CardNotFound
+│   └── CardSpent
+├── AnswerConflict 409           this key already stored other answers; the first stay
+└── Unavailable 503              the database cannot write now; nothing is lost, try again
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+Sentence: TypeAlias = str | LazyString
+# Services word their refusals with this, so that they need not know Flask themselves.
+say = _
+
+
+class Problem(Exception):  # noqa: N818 - the project's word for an expected failure
+    """An expected failure with its HTTP status and one sentence for the person."""
+
+    status = 400
+    sentence: Sentence = _("请求有误，请返回上一页重试。")
+
+    def __init__(self, sentence: Sentence | None = None) -> None:
+        if sentence is not None:
+            self.sentence = sentence
+        super().__init__(str(type(self).__name__))
+
+
+class NotFound(Problem):
+    """Nothing at this address, or nothing that this person may see."""
+
+    status = 404
+    sentence = _("没有找到这个页面，请核对地址。")
+
+
+class NotAllowed(Problem):
+    """The person's role does not reach this page."""
+
+    status = 403
+    sentence = _("您的账号没有权限查看此页，请联系管理员。")
+
+
+class InvalidInput(Problem):
+    """A form's faults by field name, to be shown beside the fields."""
+
+    status = 422
+    sentence = _("有内容需要修改，请看下面的提示。")
+
+    def __init__(self, faults: Mapping[str, Sentence]) -> None:
+        self.faults = dict(faults)
+        super().__init__()
+
+
+class SurveyNotOpen(Problem):
+    """The survey takes no answers now; the sentence says since or until when."""
+
+    status = 403
+    sentence = _("本次调查现在没有开放。")
+
+
+class CardUnusable(Problem):
+    """Wrong, spent, void and unknown codes: one page, one status, one sentence."""
+
+    status = 404
+    sentence = _("此卡无效或已使用，如有疑问请联系发卡人员。")
+
+
+class CardNotFound(CardUnusable):
+    """No card has this code."""
+
+
+class CardSpent(CardUnusable):
+    """The card was answered, returned or made void."""
+
+
+class AnswerConflict(Problem):
+    """The key already stored other answers; the first ones stay."""
+
+    status = 409
+    sentence = _("您此前已经提交过一份答卷，以第一次提交的为准。")
+
+    def __init__(self, receipt: str) -> None:
+        self.receipt = receipt
+        super().__init__()
+
+
+class Unavailable(Problem):
+    """The database cannot write now."""
+
+    status = 503
+    sentence = _("系统正忙，您的回答还没有存上。请过一会儿在本页再点一次提交。")

@@ -1,0 +1,5 @@
+"""现场端: field staff's pages, for cards handed out and come back, within their own area."""
+
+from app.field.views import blueprint
+
+__all__ = ["blueprint"]

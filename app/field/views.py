@@ -1,0 +1,106 @@
+"""A fieldworker's way: make cards for my area, print them, see which came back."""
+
+from io import BytesIO
+
+from flask import Blueprint, Response, redirect, render_template, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
+from wtforms import IntegerField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired
+
+from app.access import current_staff
+from app.config import settings
+from app.db import reading, transaction
+from app.errors import InvalidInput
+from app.models import Survey
+from app.services import areas, cards, printing, publishing
+
+blueprint = Blueprint("field", __name__, url_prefix="/field")
+
+
+class BatchForm(FlaskForm):  # type: ignore[misc]
+    """A batch of cards for one area."""
+
+    area = SelectField(_("发到哪个片区"), coerce=int)
+    size = IntegerField(_("张数"), [DataRequired(_("请填写张数。"))], default=10)
+    holder = StringField(_("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。"))])
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """List the surveys that reach my area."""
+    with reading() as session:
+        found = publishing.load_surveys_reaching(session, current_staff().area)
+    return render_template("field/home.html", surveys=found)
+
+
+@blueprint.get("/surveys/<int:survey_id>")
+def survey(survey_id: int) -> ResponseReturnValue:
+    """Show the batches of a survey in my area, and how many cards came back."""
+    with reading() as session:
+        found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
+        return _survey_page(session, found, _batch_form(session))
+
+
+@blueprint.post("/surveys/<int:survey_id>")
+def make_batch(survey_id: int) -> ResponseReturnValue:
+    """Make a batch of cards for an area of mine."""
+    with transaction() as session:
+        found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
+        form = _batch_form(session)
+        if not form.validate_on_submit():
+            return _survey_page(session, found, form), 422
+        place = areas.find_area(session, form.area.data, current_staff().area)
+        try:
+            cards.make_batch(
+                session, found, place, form.size.data, form.holder.data, settings().keys
+            )
+        except InvalidInput as refusal:
+            for field, sentence in refusal.faults.items():
+                form[field].errors = [*form[field].errors, sentence]
+            return _survey_page(session, found, form), 422
+    return redirect(url_for("field.survey", survey_id=survey_id), 303)
+
+
+@blueprint.get("/batches/<int:batch_id>/sheet.pdf")
+def sheet(batch_id: int) -> Response:
+    """Print a batch; the sheet is a bundle of keys and is never kept by a cache."""
+    with reading() as session:
+        batch = cards.find_batch(session, batch_id, current_staff().area)
+        found = publishing.find_survey(session, batch.survey_id)
+    pdf = cards.sheet(batch, found, settings())
+    return send_file(BytesIO(pdf), "application/pdf", download_name=f"cards-{batch.id}.pdf")
+
+
+@blueprint.get("/batches/<int:batch_id>/cards/<int:serial>")
+def card(batch_id: int, serial: int) -> ResponseReturnValue:
+    """Show one card's code large, to be scanned from this screen."""
+    with reading() as session:
+        batch = cards.find_batch(session, batch_id, current_staff().area)
+    code = cards.code_of(batch, serial, settings().keys)
+    return render_template("field/card.html", batch=batch, serial=serial, code=code)
+
+
+@blueprint.get("/batches/<int:batch_id>/cards/<int:serial>.png")
+def card_image(batch_id: int, serial: int) -> Response:
+    """Draw one card's QR code."""
+    with reading() as session:
+        batch = cards.find_batch(session, batch_id, current_staff().area)
+    code = cards.code_of(batch, serial, settings().keys)
+    png = printing.qr_png(cards.card_address(settings(), code))
+    return send_file(BytesIO(png), "image/png")
+
+
+def _batch_form(session: Session) -> BatchForm:
+    form = BatchForm()
+    branch = areas.load_branch(session, current_staff().area)
+    form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
+    return form
+
+
+def _survey_page(session: Session, found: Survey, form: BatchForm) -> str:
+    progress = cards.load_progress(session, found, current_staff().area)
+    return render_template("field/survey.html", survey=found, progress=progress, form=form)

@@ -1,0 +1,30 @@
+"""How numbers and instants are shown; "%" and "分" are typed here and nowhere else in app/."""
+
+from datetime import datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from fractions import Fraction
+
+BEIJING = timezone(timedelta(hours=8), "北京时间")
+
+
+def decimal(value: Fraction, places: int) -> Decimal:
+    """Return an exact fraction as a decimal with this many places, halves rounded up."""
+    with localcontext() as context:
+        context.prec = 50
+        quotient = Decimal(value.numerator) / Decimal(value.denominator)
+        return quotient.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def percent(value: Fraction | float | None, places: int = 2) -> str:
+    """Write a rate (a fraction 0..1) as a percentage; nothing computed is a dash, never 0."""
+    return "—" if value is None else f"{decimal(Fraction(value) * 100, places)}%"
+
+
+def points(value: Decimal | None) -> str:
+    """Write rubric points; nothing scored is a dash, never 0."""
+    return "—" if value is None else f"{value} 分"
+
+
+def instant(value: datetime) -> str:
+    """Write an instant in Beijing time."""
+    return value.astimezone(BEIJING).strftime("%Y年%m月%d日 %H:%M")

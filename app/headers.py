@@ -1,0 +1,56 @@
+"""Security headers, written in one place."""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, Response, request
+from markupsafe import Markup
+
+from app.config import settings
+
+_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_STAFF = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'"
+
+
+@cache
+def resident_style() -> Markup:
+    """Return the residents' style sheet, which stands inside their page: one request for all."""
+    text = (Path(__file__).parent / "templates/respond/style.css").read_text(encoding="utf-8")
+    return Markup(text.strip())  # noqa: S704 - our own file, not a person's text
+
+
+@cache
+def _residents() -> str:
+    digest = hashlib.sha256(resident_style().encode()).digest()
+    return f"{_NOTHING}; style-src 'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def init_app(app: Flask) -> None:
+    """Write the headers on every answer."""
+    app.after_request(_write)
+    app.jinja_env.globals["resident_style"] = resident_style()
+
+
+def _write(response: Response) -> Response:
+    residents = request.blueprint not in {"desk", "field", "signin"}
+    headers = response.headers
+    headers["Content-Security-Policy"] = _residents() if residents else _STAFF
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Permissions-Policy"] = "geolocation=(), microphone=(), camera=()"
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = _cache_rule(response, residents=residents)
+    if settings().base_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def _cache_rule(response: Response, *, residents: bool) -> str:
+    # The empty form may stay in the phone's memory, so that the back button shows it again with
+    # the same key and a second tap on "submit" gives the same receipt. Pages that hold answers or
+    # results may not.
+    empty_form = residents and request.method == "GET" and response.status_code == 200
+    return "private, no-cache" if empty_form else "no-store"

@@ -1,0 +1,19 @@
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class Area(Base):
+    """A place in the tree of county, township and village.
+
+    `path` is the ids from the root down, each followed by a slash ("1/4/17/"): a branch is every
+    area whose path begins with its own, which one index serves on both databases.
+    """
+
+    __tablename__ = "areas"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    path: Mapped[str] = mapped_column(String(200), unique=True)

@@ -1,0 +1,48 @@
+import uuid
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.area import Area
+from app.models.base import Base, word
+
+
+class CardState(StrEnum):
+    """Where a card is on its way; only an issued card can be answered."""
+
+    ISSUED = "issued"
+    ANSWERED = "answered"
+    VOID = "void"
+
+
+class Batch(Base):
+    """Cards made together for one area of a survey.
+
+    `seed` goes into the derivation of the codes together with a key that is not in the database:
+    the same batch can be printed again, and a leaked database prints none.
+    """
+
+    __tablename__ = "batches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    seed: Mapped[uuid.UUID] = mapped_column(unique=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("surveys.id"), index=True)
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), index=True)
+    holder: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int]
+
+    area: Mapped[Area] = relationship(lazy="raise")
+
+
+class Card(Base):
+    """One QR card; of its code only a keyed hash is stored."""
+
+    __tablename__ = "cards"
+    __table_args__ = (UniqueConstraint("batch_id", "serial"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
+    serial: Mapped[int]
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    state: Mapped[CardState] = mapped_column(word(CardState))

@@ -1,0 +1,200 @@
+"""A resident's way: open the page, send the answers, keep the receipt."""
+
+import hmac
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from app.config import Keys, settings
+from app.db import reading, transaction
+from app.errors import AnswerConflict, CardSpent
+from app.respond import forms
+from app.services import codes, collecting
+from app.services.collecting import Delivery, Invitation
+from surveys.answers import AnswerFault, InvalidAnswers, check
+from surveys.questionnaire import Questionnaire
+
+blueprint = Blueprint("respond", __name__)
+
+# A full form of twelve questions is under 1 KB; nothing that a resident sends comes near this.
+LARGEST_BODY = 64 * 1024
+_COOKIE_DAYS = 90
+
+Finder = Callable[[Session], Invitation]
+Fields = Mapping[str, Sequence[str]]
+
+
+@blueprint.before_request
+def limit_body() -> None:
+    """Refuse a large body before it is read."""
+    request.max_content_length = LARGEST_BODY
+    request.max_form_memory_size = LARGEST_BODY
+
+
+@blueprint.get("/")
+def start() -> ResponseReturnValue:
+    """Ask for the number on the card, for phones that cannot scan."""
+    typed = request.args.get("code")
+    if typed is None:
+        return render_template("respond/start.html", typed="", fault=None)
+    code = codes.fold(typed)
+    if codes.has_valid_check(code):
+        return redirect(url_for("respond.card", code=code), 303)
+    fault = _("请核对号码：应为 16 位数字。")
+    return render_template("respond/start.html", typed=typed, fault=fault), 422
+
+
+@blueprint.get("/s/<code>")
+def card(code: str) -> ResponseReturnValue:
+    """Show the form of an open card; to the phone that answered it, its own receipt."""
+    try:
+        with reading() as session:
+            invitation = collecting.find_open_card(session, code, settings().keys, _now())
+            return _form_page(session, invitation)
+    except CardSpent:
+        receipt = _receipt_in_cookie(code)
+        if receipt is None:
+            raise
+    return redirect(url_for("respond.receipt", receipt=receipt), 303)
+
+
+@blueprint.post("/s/<code>")
+def answer(code: str) -> ResponseReturnValue:
+    """Store the answers to a card once, and lead to the receipt."""
+
+    def find(session: Session) -> Invitation:
+        return collecting.find_card(session, code, settings().keys)
+
+    return _take(find, code)
+
+
+@blueprint.get("/p/<slug>")
+def poster(slug: str) -> ResponseReturnValue:
+    """Show the form of an open poster link."""
+    with reading() as session:
+        invitation = collecting.find_poster(session, slug)
+        collecting.ensure_open(invitation, _now())
+        return _form_page(session, invitation)
+
+
+@blueprint.post("/p/<slug>")
+def answer_poster(slug: str) -> ResponseReturnValue:
+    """Store the answers to a poster once for each key, and lead to the receipt."""
+    return _take(lambda session: collecting.find_poster(session, slug))
+
+
+@blueprint.get("/r/<receipt>")
+def receipt(receipt: str) -> ResponseReturnValue:
+    """Say whether the answers with this receipt are counted, never what they say."""
+    with reading() as session:
+        state = collecting.find_receipt(session, receipt.upper().replace(" ", "").replace("-", ""))
+    return render_template("respond/receipt.html", receipt=receipt, state=state)
+
+
+def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
+    fields = request.form.to_dict(flat=False)
+    keys = settings().keys
+    try:
+        with transaction() as session:
+            invitation = find(session)
+            questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
+            try:
+                form = forms.read(keys.session, invitation.questionnaire_digest, fields)
+                sheet = check(questionnaire, fields)
+            except (forms.BadForm, InvalidAnswers) as refusal:
+                collecting.ensure_open(invitation, _now())
+                return _form_again(invitation, questionnaire, fields, refusal)
+            delivery = Delivery(form.key, sheet, form.duration_seconds)
+            receipt = collecting.record_submission(session, invitation, delivery, keys, _now())
+    except AnswerConflict as conflict:
+        page = render_template("respond/conflict.html", conflict=conflict)
+        return page, conflict.status
+    # Only now, after the commit, is the resident told that the answers are kept.
+    response = make_response(redirect(url_for("respond.receipt", receipt=receipt), 303))
+    if code is not None:
+        _set_receipt_cookie(response, code, receipt)
+    return response
+
+
+def _form_page(session: Session, invitation: Invitation) -> str:
+    questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
+    return _render_form(invitation, questionnaire, key=str(uuid.uuid4()))
+
+
+def _form_again(
+    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, refusal: Exception
+) -> ResponseReturnValue:
+    """Show the filled form again with everything that is wrong, and nothing lost."""
+    faults = refusal.faults if isinstance(refusal, InvalidAnswers) else ()
+    page = _render_form(
+        invitation,
+        questionnaire,
+        key=_key_or_new(fields),
+        fields=fields,
+        faults={fault.question: fault for fault in faults},
+        stale=isinstance(refusal, forms.BadForm),
+    )
+    return page, 422 if faults else 400
+
+
+def _key_or_new(fields: Fields) -> str:
+    try:
+        return str(uuid.UUID(fields.get(forms.KEY_FIELD, [""])[0]))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def _render_form(
+    invitation: Invitation,
+    questionnaire: Questionnaire,
+    *,
+    key: str,
+    fields: Fields | None = None,
+    faults: Mapping[str, AnswerFault] | None = None,
+    stale: bool = False,
+) -> str:
+    shown: dict[str, Any] = {
+        "invitation": invitation,
+        "questionnaire": questionnaire,
+        "token": forms.sign(settings().keys.session, invitation.questionnaire_digest),
+        "key": key,
+        "chosen": fields or {},
+        "faults": faults or {},
+        "stale": stale,
+    }
+    return render_template("respond/form.html", **shown)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _cookie_signature(keys: Keys, code: str, receipt: str) -> str:
+    text = f"{codes.fold(code)}:{receipt}".encode()
+    return hmac.digest(keys.session, text, "sha256").hex()[:32]
+
+
+def _set_receipt_cookie(response: Response, code: str, receipt: str) -> None:
+    # The server keeps no link from a card to its submission; only the phone itself can show
+    # that it answered this card, by a cookie that is sent to this card's address alone.
+    response.set_cookie(
+        "receipt",
+        f"{receipt}.{_cookie_signature(settings().keys, code, receipt)}",
+        max_age=_COOKIE_DAYS * 24 * 60 * 60,
+        path=url_for("respond.card", code=code),
+        httponly=True,
+        secure=settings().cookie_secure,
+        samesite="Lax",
+    )
+
+
+def _receipt_in_cookie(code: str) -> str | None:
+    receipt, _dot, signature = request.cookies.get("receipt", "").partition(".")
+    expected = _cookie_signature(settings().keys, code, receipt)
+    return receipt if hmac.compare_digest(signature.encode(), expected.encode()) else None

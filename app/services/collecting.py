@@ -1,0 +1,269 @@
+"""From a code or a poster to a stored answer: once, durable, and without a trace of the card."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.config import Keys
+from app.errors import AnswerConflict, CardNotFound, CardSpent, NotFound, SurveyNotOpen
+from app.errors import say as _
+from app.formats import instant
+from app.models import (
+    Batch,
+    Card,
+    CardState,
+    Channel,
+    Origin,
+    Poster,
+    QuestionnaireVersion,
+    Submission,
+    SubmissionState,
+    Survey,
+    SurveyState,
+)
+from app.services.codes import code_hash, receipt_code
+from surveys.answers import AnswerSheet
+from surveys.questionnaire import Questionnaire
+from surveys.reading import parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The way a resident came in: by a card, or by the open link of a poster."""
+
+    survey_id: int
+    survey_title: str
+    survey_state: SurveyState
+    opens_at: datetime
+    closes_at: datetime
+    contact: str
+    notice: str
+    questionnaire_id: int
+    questionnaire_digest: str
+    area_id: int
+    channel: Channel
+    batch_id: int | None = None
+    card_id: int | None = None
+    card_state: CardState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One answer sheet as it arrives: under which key, and how long it took (seconds)."""
+
+    key: uuid.UUID
+    sheet: AnswerSheet
+    duration_seconds: int | None = None
+    origin: Origin = Origin.COLLECTED
+
+
+# Columns by the names of `Invitation`'s fields.
+_SURVEY_COLUMNS = (
+    Survey.id.label("survey_id"),
+    Survey.title.label("survey_title"),
+    Survey.state.label("survey_state"),
+    Survey.opens_at,
+    Survey.closes_at,
+    Survey.contact,
+    Survey.notice,
+    Survey.questionnaire_id,
+    QuestionnaireVersion.digest.label("questionnaire_digest"),
+)
+_BY_CARD = (
+    select(
+        *_SURVEY_COLUMNS,
+        Batch.area_id,
+        Batch.id.label("batch_id"),
+        Card.id.label("card_id"),
+        Card.state.label("card_state"),
+    )
+    .select_from(Card)
+    .join(Batch, Batch.id == Card.batch_id)
+    .join(Survey, Survey.id == Batch.survey_id)
+    .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+)
+_BY_POSTER = (
+    select(*_SURVEY_COLUMNS, Poster.area_id)
+    .select_from(Poster)
+    .join(Survey, Survey.id == Poster.survey_id)
+    .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+)
+
+
+def find_card(session: Session, code: str, keys: Keys) -> Invitation:
+    """Return the invitation on a card, in whatever state it is. Raises `CardNotFound`."""
+    row = session.execute(
+        _BY_CARD.where(Card.code_hash == code_hash(keys.lookup, code))
+    ).one_or_none()
+    if row is None:
+        raise CardNotFound
+    return Invitation(channel=Channel.SCANNED, **row._asdict())
+
+
+def find_poster(session: Session, slug: str) -> Invitation:
+    """Return the invitation of an open poster link. Raises `NotFound`."""
+    row = session.execute(_BY_POSTER.where(Poster.slug == slug)).one_or_none()
+    if row is None:
+        raise NotFound
+    return Invitation(channel=Channel.POSTER, **row._asdict())
+
+
+def invite(survey: Survey, area_id: int, channel: Channel) -> Invitation:
+    """Return the invitation for answers that staff bring in themselves, without card or poster.
+
+    `survey` has its questionnaire loaded.
+    """
+    return Invitation(
+        survey_id=survey.id,
+        survey_title=survey.title,
+        survey_state=survey.state,
+        opens_at=survey.opens_at,
+        closes_at=survey.closes_at,
+        contact=survey.contact,
+        notice=survey.notice,
+        questionnaire_id=survey.questionnaire_id,
+        questionnaire_digest=survey.questionnaire.digest,
+        area_id=area_id,
+        channel=channel,
+    )
+
+
+def find_open_card(session: Session, code: str, keys: Keys, now: datetime) -> Invitation:
+    """Return the invitation on a card that can be answered now.
+
+    Raises `CardNotFound`, `CardSpent` or `SurveyNotOpen`.
+    """
+    invitation = find_card(session, code, keys)
+    ensure_open(invitation, now)
+    return invitation
+
+
+def ensure_open(invitation: Invitation, now: datetime) -> None:
+    """Raise `CardSpent` or `SurveyNotOpen` unless this invitation can be answered now."""
+    # The card first: on a spent card nobody learns whether its survey still runs.
+    if invitation.card_state not in {None, CardState.ISSUED}:
+        raise CardSpent
+    match invitation.survey_state:
+        case SurveyState.PAUSED:
+            raise SurveyNotOpen(_("本次调查暂停填写，恢复后可用原来的卡片继续。"))
+        case SurveyState.CLOSED:
+            raise SurveyNotOpen(_("本次调查已经结束，谢谢您的关心。"))
+        case SurveyState.DRAFT:
+            raise SurveyNotOpen(_("本次调查还没有开始。"))
+        case SurveyState.OPEN:
+            _ensure_within(invitation, now)
+
+
+def _ensure_within(invitation: Invitation, now: datetime) -> None:
+    if now < invitation.opens_at:
+        when = instant(invitation.opens_at)
+        raise SurveyNotOpen(_("本次调查将于 %(when)s 开始，请到时再来。", when=when))
+    if now >= invitation.closes_at:
+        when = instant(invitation.closes_at)
+        raise SurveyNotOpen(_("本次调查已于 %(when)s 结束，谢谢您的关心。", when=when))
+
+
+def load_questionnaire(session: Session, digest: str) -> Questionnaire:
+    """Return the questionnaire version with this digest. Raises `NotFound`."""
+    # A digest names one content for ever, so what was once parsed stays parsed.
+    if digest not in _parsed:
+        document = session.scalar(
+            select(QuestionnaireVersion.document).where(QuestionnaireVersion.digest == digest)
+        )
+        if document is None:
+            raise NotFound
+        _parsed[digest] = parse_json(document, digest)
+    return _parsed[digest]
+
+
+_parsed: dict[str, Questionnaire] = {}
+
+
+def record_submission(
+    session: Session, invitation: Invitation, delivery: Delivery, keys: Keys, now: datetime
+) -> str:
+    """Store one answer sheet and return its receipt; idempotent on the delivery's key.
+
+    The same key with the same content gives the same receipt again, even after the card is spent
+    or the survey closed. Raises `AnswerConflict` when the key already stored other answers,
+    `CardSpent` or `SurveyNotOpen` when this is a first delivery and cannot be taken.
+    """
+    try:
+        # A savepoint: if the key turns out to be stored already, the card is not spent for it.
+        with session.begin_nested():
+            ensure_open(invitation, now)
+            _claim_card(session, invitation)
+            receipt = _insert(session, invitation, delivery, keys, now)
+    except (CardSpent, SurveyNotOpen) as refusal:
+        return _stored_receipt(session, invitation, delivery, refusal)
+    except IntegrityError as refusal:
+        return _stored_receipt(session, invitation, delivery, refusal)
+    return receipt
+
+
+def _claim_card(session: Session, invitation: Invitation) -> None:
+    # One statement, not "look, then write": of two phones with the same card exactly one finds
+    # a row to change.
+    if invitation.card_id is None:
+        return
+    claimed = session.scalar(
+        update(Card)
+        .where(Card.id == invitation.card_id, Card.state == CardState.ISSUED)
+        .values(state=CardState.ANSWERED)
+        .returning(Card.id)
+        .execution_options(synchronize_session=False)
+    )
+    if claimed is None:
+        raise CardSpent
+
+
+def _insert(
+    session: Session, invitation: Invitation, delivery: Delivery, keys: Keys, now: datetime
+) -> str:
+    receipt = receipt_code(keys.receipt, delivery.key)
+    session.add(
+        Submission(
+            key=delivery.key,
+            survey_id=invitation.survey_id,
+            questionnaire_id=invitation.questionnaire_id,
+            area_id=invitation.area_id,
+            batch_id=invitation.batch_id,
+            channel=invitation.channel,
+            origin=delivery.origin,
+            # Anonymity (SECURITY.md): no instant finer than the hour.
+            received_hour=now.replace(minute=0, second=0, microsecond=0),
+            duration_seconds=delivery.duration_seconds,
+            state=SubmissionState.VALID,
+            answers=dict(delivery.sheet.answers),
+            digest=delivery.sheet.digest(),
+            receipt=receipt,
+        )
+    )
+    session.flush()
+    return receipt
+
+
+def _stored_receipt(
+    session: Session, invitation: Invitation, delivery: Delivery, refusal: Exception
+) -> str:
+    stored = session.get(Submission, delivery.key)
+    if stored is None:
+        raise refusal
+    if stored.survey_id != invitation.survey_id or stored.digest != delivery.sheet.digest():
+        raise AnswerConflict(stored.receipt) from refusal
+    return stored.receipt
+
+
+def find_receipt(session: Session, receipt: str) -> SubmissionState:
+    """Return the state of the submission with this receipt, and nothing else of it.
+
+    Raises `NotFound`.
+    """
+    state = session.scalar(select(Submission.state).where(Submission.receipt == receipt))
+    if state is None:
+        raise NotFound
+    return state

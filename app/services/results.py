@@ -1,0 +1,190 @@
+"""From stored submissions to rates and tables: the bridge into `analysis`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from analysis.frames import SubmissionRow, build_frame
+from analysis.published import Comparison, bundled, compare
+from analysis.rates import (
+    Design,
+    Group,
+    GroupRate,
+    NobodyAnswered,
+    Rate,
+    Sample,
+    by_group,
+    describe,
+    estimate,
+    estimate_options,
+)
+from analysis.tables import FrequencyTable, frequency_table
+from app.errors import Problem
+from app.errors import say as _
+from app.models import Area, Channel, Origin, Submission, SubmissionState, Survey
+from app.services.areas import children_of
+from app.services.collecting import load_questionnaire
+from surveys.questionnaire import Measure, QuestionKind, Questionnaire
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The valid submissions of one survey as a frame, with what is needed to read them.
+
+    `towns` are the areas directly below the survey's own; a submission from a village counts in
+    its town. `channels` counts the submissions by channel.
+    """
+
+    survey: Survey
+    questionnaire: Questionnaire
+    frame: pd.DataFrame
+    design: Design
+    towns: tuple[Area, ...]
+    channels: dict[str, int]
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """One measure with its rate, or the fact that nobody answered; shares per option are many."""
+
+    measure: Measure
+    definition: str
+    rates: tuple[Rate, ...]
+    groups: tuple[GroupRate, ...]
+
+
+def load_evidence(session: Session, survey: Survey) -> Evidence:
+    """Read the valid submissions of a survey."""
+    questionnaire = load_questionnaire(session, survey.questionnaire.digest)
+    towns = tuple(children_of(session, survey.area))
+    stored = session.execute(
+        select(
+            Submission.key,
+            Area.path,
+            Submission.channel,
+            Submission.batch_id,
+            Submission.answers,
+            Submission.origin,
+        )
+        .join(Area, Area.id == Submission.area_id)
+        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .order_by(Submission.key)
+    ).all()
+    rows = [
+        SubmissionRow(str(key), _town(path, survey.area, towns), channel.value, batch, answers)
+        for key, path, channel, batch, answers, _origin in stored
+    ]
+    channels = Counter(row.channel for row in rows)
+    return Evidence(
+        survey=survey,
+        questionnaire=questionnaire,
+        frame=build_frame(questionnaire, rows),
+        design=_design(channels),
+        towns=towns,
+        channels=dict(channels),
+        replayed=sum(row.origin is Origin.REPLAYED for row in stored),
+    )
+
+
+def load_frame(session: Session, survey: Survey) -> pd.DataFrame:
+    """Return the valid submissions of a survey as a wide coded frame."""
+    return load_evidence(session, survey).frame
+
+
+def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:
+    """Return every measure overall and by `area`, `channel` or a single-choice question.
+
+    Raises `Problem` when `by` is none of these.
+    """
+    order = group_order(evidence, by)
+    measures = evidence.questionnaire.measures
+    return [_measure_result(evidence, measure, by, order) for measure in measures]
+
+
+def group_order(evidence: Evidence, by: str) -> tuple[Group, ...]:
+    """Return the groups of a breakdown in the order in which they are shown."""
+    if by == "area":
+        return tuple(town.id for town in evidence.towns)
+    if by == "channel":
+        return tuple(channel.value for channel in Channel if channel.value in evidence.channels)
+    for question in evidence.questionnaire.questions:
+        if question.id == by and question.kind is QuestionKind.SINGLE:
+            return question.codes
+    raise Problem(_("只能按 area、channel 或单选题分组，没有“%(by)s”。", by=by))
+
+
+def group_name(evidence: Evidence, by: str, group: Group) -> str:
+    """Return what a group is called: the town's name, the option's text, or the channel."""
+    if by == "area":
+        return next(town.name for town in evidence.towns if town.id == group)
+    if by == "channel":
+        return str(group)
+    options = evidence.questionnaire.question(by).options
+    return next(option.text for option in options if option.code == group)
+
+
+def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:
+    """Return the survey's frequency tables in the layout that its questionnaire gives."""
+    return [
+        frequency_table(evidence.frame, evidence.questionnaire, table)
+        for table in evidence.questionnaire.tables
+    ]
+
+
+def published_comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
+    """Return the figures that a report published from this questionnaire, beside these answers.
+
+    Only the replay of a published table can be held against it: with other answers among them the
+    figures may differ without anybody having erred, so there is no comparison then.
+    """
+    if not evidence.replayed or evidence.replayed != len(evidence.frame):
+        return ()
+    asked = evidence.questionnaire
+    return tuple(
+        comparison
+        for published in bundled().values()
+        if published.questionnaire == asked.id
+        for comparison in compare(published, evidence.frame, asked, evidence.design)
+    )
+
+
+def rate_or_none(evidence: Evidence, measure: Measure) -> Rate | None:
+    """Return the overall rate of a measure; None when nobody answered, which is not 0."""
+    try:
+        return estimate(evidence.frame, measure, evidence.design)
+    except NobodyAnswered:
+        return None
+
+
+def _measure_result(
+    evidence: Evidence, measure: Measure, by: str, order: Sequence[Group]
+) -> MeasureResult:
+    definition = describe(measure, evidence.questionnaire)
+    if measure.per_option:
+        return MeasureResult(measure, definition, _option_rates(evidence, measure), ())
+    rate = rate_or_none(evidence, measure)
+    groups = by_group(evidence.frame, measure, evidence.design, by, order) if rate else ()
+    return MeasureResult(measure, definition, (rate,) if rate else (), groups)
+
+
+def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
+    try:
+        return estimate_options(evidence.frame, measure, evidence.design)
+    except NobodyAnswered:
+        return ()
+
+
+def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
+    return next((town.id for town in towns if path.startswith(town.path)), root.id)
+
+
+def _design(channels: Counter[str]) -> Design:
+    # Whoever sees a poster may answer: with such answers among them no sampling error can be
+    # inferred (STATISTICS.md §2), and saying so beats an interval that misleads.
+    self_selected = channels[Channel.POSTER.value] > 0
+    return Design(Sample.SELF_SELECTED if self_selected else Sample.SIMPLE)

@@ -1,0 +1,63 @@
+import doctest
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import intervals
+from analysis.intervals import IntervalMethod, wilson
+
+ORACLE = json.loads(Path(__file__).with_name("oracle").joinpath("wilson.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", ORACLE["one_sample"], ids=lambda c: f"{c['x']}/{c['n']}")
+def test_wilson_equals_r(case: dict[str, Any]) -> None:
+    interval = wilson(case["x"], case["n"], case["level"])
+    assert [interval.low, interval.high] == pytest.approx(case["wilson"], abs=1e-7)
+
+
+def test_the_interval_says_how_it_was_made() -> None:
+    interval = wilson(51, 60, 0.9)
+    assert (interval.confidence, interval.method) == (0.9, IntervalMethod.WILSON)
+
+
+def test_confidence_is_95_unless_said() -> None:
+    assert wilson(51, 60) == wilson(51, 60, 0.95)
+
+
+@given(
+    n=st.floats(0.5, 1e6),
+    share=st.floats(0, 1),
+    confidence=st.floats(0.5, 0.999),
+)
+def test_an_interval_stays_in_range_and_holds_its_rate(
+    n: float, share: float, confidence: float
+) -> None:
+    interval = wilson(share * n, n, confidence)
+    assert 0 <= interval.low <= share + 1e-9
+    assert share - 1e-9 <= interval.high <= 1
+
+
+@given(n=st.floats(1, 1e5), share=st.floats(0, 1))
+def test_more_people_narrow_it(n: float, share: float) -> None:
+    few, many = wilson(share * n, n), wilson(share * n * 4, n * 4)
+    assert many.high - many.low < few.high - few.low
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 10), (11, 10), (0, -1)])
+def test_what_is_no_proportion_is_refused(successes: float, n: float) -> None:
+    with pytest.raises(ValueError, match="no proportion"):
+        wilson(successes, n)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_confidence_is_a_fraction(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence"):
+        wilson(1, 2, confidence)
+
+
+def test_examples_in_the_docstrings_run() -> None:
+    assert doctest.testmod(intervals).failed == 0
