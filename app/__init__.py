@@ -13,9 +13,9 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import access, cli, desk, field, formats, headers, respond
+from app import access, cli, db, desk, field, formats, headers, respond
 from app.config import PROJECT, Settings, read_settings
-from app.db import DatabaseBusy, db, engine_options, prepare_engine, reading
+from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, Unavailable
 from app.models import Base
 from app.models.base import Instant
@@ -25,7 +25,6 @@ from surveys.library import bundled
 babel = Babel()
 bootstrap = Bootstrap5()
 csrf = CSRFProtect()
-alembic = Alembic(metadatas=Base.metadata)
 
 LARGEST_BODY = 8 * 1024 * 1024
 
@@ -41,6 +40,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.extensions["minping"] = settings
     app.config.from_mapping(_flask_settings(settings))
+    engine = db.init_app(app, settings.database_url)
+    Alembic(app, metadatas=Base.metadata, engines=engine)
     _add_extensions(app)
     for blueprint in (respond.blueprint, access.blueprint, field.blueprint, desk.blueprint):
         app.register_blueprint(blueprint)
@@ -58,7 +59,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _flask_settings(settings: Settings) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.keys.session,
-        "SQLALCHEMY_ENGINES": {"default": engine_options(settings.database_url)},
         "ALEMBIC": {"script_location": str(PROJECT / "migrations")},
         "ALEMBIC_CONTEXT": {"render_as_batch": True, "render_item": _render_item},
         "BABEL_DEFAULT_LOCALE": "zh_Hans_CN",
@@ -80,10 +80,6 @@ def _render_item(kind: str, item: object, _context: object) -> str | bool:
 
 
 def _add_extensions(app: Flask) -> None:
-    db.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine)
-    alembic.init_app(app)
     babel.init_app(app, locale_selector=_locale)
     bootstrap.init_app(app)
     csrf.init_app(app)

@@ -19,7 +19,7 @@ from analysis.rates import GroupStatus, Rate
 from analysis.scoring.__main__ import _sheet_text
 from app import demo
 from app.config import Mode, settings
-from app.db import db, journal_settings, reading, sqlite_version, transaction
+from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
 from app.errors import InvalidInput, Problem
 from app.formats import BEIJING, instant, percent
 from app.models import Role, SurveyState
@@ -390,14 +390,14 @@ def serve(host: str, port: int, threads: int) -> None:
 def doctor() -> None:
     """检查数据库、字体和密钥，报告正在使用的设置。"""
     with reading() as session:
-        click.echo(f"数据库 {db.engine.dialect.name}{_database_details(session)}")
+        click.echo(f"数据库 {current_engine().dialect.name}{_database_details(session)}")
     with _explained():
         click.echo(f"字体 {printing.font_path()}")
     click.echo(f"模式 {settings().mode}，公共地址 {settings().base_url}")
 
 
 def _database_details(session: Session) -> str:
-    if db.engine.dialect.name != "sqlite":
+    if current_engine().dialect.name != "sqlite":
         return ""
     version = ".".join(map(str, sqlite_version()))
     journal, synchronous = journal_settings(sqlite_version())

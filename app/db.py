@@ -6,16 +6,14 @@ from contextlib import contextmanager, nullcontext
 from sqlite3 import sqlite_version_info as interpreter_sqlite
 from typing import Any
 
-from flask_sqlalchemy_lite import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.orm import Session
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
 
 try:
     import pysqlite3
 except ImportError:  # no wheel for this platform: the interpreter's own library, set up safely
     pysqlite3 = None
-
-db = SQLAlchemy(session_options={"expire_on_commit": False})
 
 _BUSY_SECONDS = 5
 _BEGIN = "minping_begin"
@@ -30,19 +28,35 @@ class DatabaseBusy(Exception):  # noqa: N818 - an expected outcome, named for wh
     """The write lock did not come free in time; nothing was stored."""
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Return the options for `create_engine` that fit this database."""
+def init_app(app: Flask, url: str) -> Engine:
+    """Connect the application to its database."""
+    engine = make_engine(url)
+    app.extensions["database"] = sessionmaker(engine, expire_on_commit=False)
+    return engine
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine with the connection set-up that durable answers rest on."""
     if make_url(url).get_backend_name() != "sqlite":
-        return {"url": url, "pool_size": 20, "pool_pre_ping": True}
-    options: dict[str, Any] = {
-        "url": url,
-        "pool_size": 20,
-        # isolation_level None: the driver begins nothing by itself, `_begin` below does.
-        "connect_args": {"timeout": _BUSY_SECONDS, "isolation_level": None},
-    }
-    if pysqlite3 is not None:
-        options["module"] = pysqlite3
-    return options
+        return create_engine(url, pool_size=20, pool_pre_ping=True)
+    options: dict[str, Any] = {} if pysqlite3 is None else {"module": pysqlite3}
+    # isolation_level None: the driver begins nothing by itself, `_begin` below does.
+    arguments = {"timeout": _BUSY_SECONDS, "isolation_level": None}
+    engine = create_engine(url, pool_size=20, connect_args=arguments, **options)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def current_engine() -> Engine:
+    """Return the engine of the running application."""
+    engine: Engine = _sessions().kw["bind"]
+    return engine
+
+
+def _sessions() -> sessionmaker[Session]:
+    found: sessionmaker[Session] = current_app.extensions["database"]
+    return found
 
 
 def journal_settings(version: tuple[int, ...]) -> tuple[str, str]:
@@ -60,13 +74,6 @@ def journal_settings(version: tuple[int, ...]) -> tuple[str, str]:
 def sqlite_version() -> tuple[int, ...]:
     """Return the version of the SQLite library in use."""
     return interpreter_sqlite if pysqlite3 is None else tuple(pysqlite3.sqlite_version_info)
-
-
-def prepare_engine(engine: Engine) -> None:
-    """Attach the connection set-up that durable answers rest on."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
@@ -90,7 +97,7 @@ def transaction() -> Iterator[Session]:
     Whatever leaves the block as an exception rolls everything back. Raises `DatabaseBusy` when
     the write lock does not come free within 5 seconds.
     """
-    with _writer(), db.sessionmaker() as session:
+    with _writer(), _sessions()() as session:
         session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
         yield session
         session.commit()
@@ -99,7 +106,7 @@ def transaction() -> Iterator[Session]:
 @contextmanager
 def reading() -> Iterator[Session]:
     """Open a transaction that only reads; nothing it does is kept."""
-    with db.sessionmaker() as session:
+    with _sessions()() as session:
         yield session
 
 
@@ -114,4 +121,4 @@ def _sqlite_turn() -> Iterator[None]:
 
 
 def _writer() -> Any:  # noqa: ANN401 - either of two context managers
-    return _sqlite_turn() if db.engine.dialect.name == "sqlite" else nullcontext()
+    return _sqlite_turn() if current_engine().dialect.name == "sqlite" else nullcontext()

@@ -1,13 +1,14 @@
 """A resident's way: open the page, send the answers, keep the receipt."""
 
 import hmac
+import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from app.errors import AnswerConflict, CardSpent
 from app.respond import forms
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
-from surveys.answers import AnswerFault, InvalidAnswers, check
+from surveys.answers import InvalidAnswers, check
 from surveys.questionnaire import Questionnaire
 
 blueprint = Blueprint("respond", __name__)
@@ -25,6 +26,13 @@ blueprint = Blueprint("respond", __name__)
 # A full form of twelve questions is under 1 KB; nothing that a resident sends comes near this.
 LARGEST_BODY = 64 * 1024
 _COOKIE_DAYS = 90
+
+# The empty form differs between phones only in its token and key. Rendering it took as long as
+# everything else together, so it is kept, with places that no survey's text can contain.
+_TOKEN_PLACE = secrets.token_hex(16)
+_KEY_PLACE = secrets.token_hex(16)
+_MOST_EMPTY_FORMS = 256
+_empty_forms: dict[tuple[str, ...], str] = {}
 
 Finder = Callable[[Session], Invitation]
 Fields = Mapping[str, Sequence[str]]
@@ -123,8 +131,22 @@ def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
 
 
 def _form_page(session: Session, invitation: Invitation) -> str:
-    questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
-    return _render_form(invitation, questionnaire, key=str(uuid.uuid4()))
+    """Fill a fresh token and key into the empty form, which is rendered once for many phones."""
+    shape = (
+        invitation.questionnaire_digest,
+        invitation.survey_title,
+        invitation.notice,
+        invitation.contact,
+        str(get_locale()),
+    )
+    if shape not in _empty_forms:
+        if len(_empty_forms) == _MOST_EMPTY_FORMS:
+            _empty_forms.clear()
+        questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
+        _empty_forms[shape] = _render_form(invitation, questionnaire, _TOKEN_PLACE, _KEY_PLACE)
+    token = forms.sign(settings().keys.session, invitation.questionnaire_digest)
+    page = _empty_forms[shape].replace(_TOKEN_PLACE, token, 1)
+    return page.replace(_KEY_PLACE, str(uuid.uuid4()), 1)
 
 
 def _form_again(
@@ -135,8 +157,9 @@ def _form_again(
     page = _render_form(
         invitation,
         questionnaire,
-        key=_key_or_new(fields),
-        fields=fields,
+        forms.sign(settings().keys.session, invitation.questionnaire_digest),
+        _key_or_new(fields),
+        chosen=fields,
         faults={fault.question: fault for fault in faults},
         stale=isinstance(refusal, forms.BadForm),
     )
@@ -153,22 +176,19 @@ def _key_or_new(fields: Fields) -> str:
 def _render_form(
     invitation: Invitation,
     questionnaire: Questionnaire,
-    *,
+    token: str,
     key: str,
-    fields: Fields | None = None,
-    faults: Mapping[str, AnswerFault] | None = None,
-    stale: bool = False,
+    **filled: object,
 ) -> str:
-    shown: dict[str, Any] = {
-        "invitation": invitation,
-        "questionnaire": questionnaire,
-        "token": forms.sign(settings().keys.session, invitation.questionnaire_digest),
-        "key": key,
-        "chosen": fields or {},
-        "faults": faults or {},
-        "stale": stale,
-    }
-    return render_template("respond/form.html", **shown)
+    shown = {"chosen": {}, "faults": {}, "stale": False, **filled}
+    return render_template(
+        "respond/form.html",
+        invitation=invitation,
+        questionnaire=questionnaire,
+        token=token,
+        key=key,
+        **shown,
+    )
 
 
 def _now() -> datetime:

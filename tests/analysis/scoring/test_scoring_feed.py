@@ -71,11 +71,11 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def test_the_schema_is_a_schema():
+def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_the_example_is_read_and_validates():
+def test_the_example_is_read_and_validates() -> None:
     VALIDATOR.validate(EXAMPLE)
     read = feed.parse(json.dumps(EXAMPLE))
     rate = read.measurements[0].content
@@ -136,7 +136,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("measurement", "path"), BROKEN)
-def test_schema_and_parser_refuse_the_same_measurements(measurement: dict[str, Any], path: str):
+def test_schema_and_parser_refuse_the_same_measurements(
+    measurement: dict[str, Any], path: str
+) -> None:
     broken = EXAMPLE | {"measurements": [measurement]}
     assert not VALIDATOR.is_valid(broken)
     with pytest.raises(FeedError) as caught:
@@ -157,7 +159,7 @@ def test_schema_and_parser_refuse_the_same_measurements(measurement: dict[str, A
         ({"version": 1}, "$.version"),
     ],
 )
-def test_schema_and_parser_refuse_the_same_envelopes(change: dict[str, Any], path: str):
+def test_schema_and_parser_refuse_the_same_envelopes(change: dict[str, Any], path: str) -> None:
     broken = EXAMPLE | change
     assert not VALIDATOR.is_valid(broken)
     with pytest.raises(FeedError) as caught:
@@ -182,7 +184,7 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("measurement", ACCEPTED)
-def test_schema_and_parser_accept_the_same_measurements(measurement: dict[str, Any]):
+def test_schema_and_parser_accept_the_same_measurements(measurement: dict[str, Any]) -> None:
     accepted = EXAMPLE | {"measurements": [measurement]}
     VALIDATOR.validate(accepted)
     assert feed.parse(json.dumps(accepted)).measurements[0].indicator == measurement["indicator"]
@@ -197,17 +199,17 @@ def test_schema_and_parser_accept_the_same_measurements(measurement: dict[str, A
         ({"interval": {**RATE["interval"], "high": "1.1"}}, "从低到高"),
     ],
 )
-def test_the_parser_refuses_what_a_schema_cannot_say(change: dict[str, Any], reason: str):
+def test_the_parser_refuses_what_a_schema_cannot_say(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(FeedError, match=reason):
         feed.parse(json.dumps(EXAMPLE | {"measurements": [RATE | change]}))
 
 
-def test_two_measurements_of_one_indicator_are_refused():
+def test_two_measurements_of_one_indicator_are_refused() -> None:
     with pytest.raises(FeedError, match="两个测量值：C32"):
         feed.parse(json.dumps(EXAMPLE | {"measurements": [RATE, copy.deepcopy(RATE)]}))
 
 
-def test_a_ratio_over_nothing_is_refused():
+def test_a_ratio_over_nothing_is_refused() -> None:
     ratio = {"indicator": "1", "kind": "ratio", "numerator": "1", "denominator": "0"}
     with pytest.raises(FeedError, match="不可计算"):
         feed.parse(json.dumps(EXAMPLE | {"measurements": [ratio]}))
@@ -222,7 +224,7 @@ def test_a_ratio_over_nothing_is_refused():
         ("[" * 100_000, "嵌套太深"),
     ],
 )
-def test_text_that_is_no_feed_is_refused(text: str, reason: str):
+def test_text_that_is_no_feed_is_refused(text: str, reason: str) -> None:
     with pytest.raises(FeedError, match=reason):
         feed.parse(text)
 
@@ -275,7 +277,7 @@ FEEDS = st.builds(
 
 
 @given(original=FEEDS)
-def test_a_dumped_feed_validates_and_is_read_back_unchanged(original: Feed):
+def test_a_dumped_feed_validates_and_is_read_back_unchanged(original: Feed) -> None:
     text = feed.dump(original)
     VALIDATOR.validate(json.loads(text))
     assert feed.parse(text) == original

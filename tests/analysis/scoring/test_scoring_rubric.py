@@ -63,7 +63,7 @@ def band(lower: str, points: str, inclusive: str = "true") -> str:
     return f'{{ lower = "{lower}", inclusive = {inclusive}, points = "{points}" }}'
 
 
-def test_a_rubric_is_read():
+def test_a_rubric_is_read() -> None:
     rubric = parse(FULL, "试.toml")
     indicator = rubric.indicator("1")
     assert (indicator.weight, indicator.path, indicator.measure) == (Decimal(10), ("效益",), None)
@@ -73,13 +73,13 @@ def test_a_rubric_is_read():
     assert rubric.grades[1].span == Span(Decimal(0), True, Decimal(9), False)
 
 
-def test_an_indicator_may_round_in_its_own_way():
+def test_an_indicator_may_round_in_its_own_way() -> None:
     text = FULL + '\n[indicators.rounding]\nmode = "down"\nplaces = 1\nround_rate_first = 2\n'
     rounding = parse(text, "试.toml").indicator("1").rounding
     assert (rounding.mode, rounding.places, rounding.round_rate_first) == (RoundingMode.DOWN, 1, 2)
 
 
-def test_an_unknown_code_is_a_key_error():
+def test_an_unknown_code_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         parse(FULL, "试.toml").indicator("2")
 
@@ -146,7 +146,8 @@ BROKEN = [
     (FULL.replace("upper_inclusive = false", "upper_inclusive = true"), "grades[1]", "重叠"),
     (FULL.replace('upper = "9"', 'upper = "0"'), "grades[1].upper", "高于下限"),
     (
-        FULL + '\n[[indicators.conditions]]\nid = "x"\nname = "假"\nkind = "count"\nzero_from = 0\n',
+        FULL
+        + '\n[[indicators.conditions]]\nid = "x"\nname = "假"\nkind = "count"\nzero_from = 0\n',
         "indicators[0].conditions[0]",
         "至少是 1",
     ),
@@ -177,7 +178,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "key", "reason"), BROKEN)
-def test_a_broken_file_is_refused_with_key_and_reason(text: str, key: str, reason: str):
+def test_a_broken_file_is_refused_with_key_and_reason(text: str, key: str, reason: str) -> None:
     with pytest.raises(RubricError) as caught:
         parse(text, "试.toml")
     assert (caught.value.file, caught.value.key) == ("试.toml", key)
@@ -186,38 +187,39 @@ def test_a_broken_file_is_refused_with_key_and_reason(text: str, key: str, reaso
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("a =", "第 1 行第 4 列"), ("a = [", "不是合法的 TOML")]
+    ("text", "reason"),
+    [("a = 1\nb", "文件没有写完"), ("a b = 1", "第 1 行第 3 列"), ("a = [", "不是合法的 TOML")],
 )
-def test_text_that_is_no_toml_is_refused_in_chinese(text: str, reason: str):
+def test_text_that_is_no_toml_is_refused_in_chinese(text: str, reason: str) -> None:
     with pytest.raises(RubricError, match=reason) as caught:
         parse(text, "试.toml")
     assert "Invalid" not in str(caught.value)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path):
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RubricError, match="找不到"):
         load(tmp_path / "none.toml")
 
 
-def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gbk.toml"
     path.write_bytes("标题".encode("gbk"))
     with pytest.raises(RubricError, match="读不出来"):
         load(path)
 
 
-def test_a_file_from_notepad_is_read(tmp_path: Path):
+def test_a_file_from_notepad_is_read(tmp_path: Path) -> None:
     path = tmp_path / "bom.toml"
     path.write_text(FULL, encoding="utf-8-sig")
     assert load(path).id == "test"
 
 
 @pytest.mark.parametrize("rubric_id", bundled())
-def test_a_bundled_rubric_is_named_as_its_file(rubric_id: str):
+def test_a_bundled_rubric_is_named_as_its_file(rubric_id: str) -> None:
     assert load_bundled(rubric_id).id == rubric_id
 
 
-def test_a_rubric_that_is_not_bundled_is_refused():
+def test_a_rubric_that_is_not_bundled_is_refused() -> None:
     with pytest.raises(RubricError, match="public-health-2021"):
         load_bundled("none")
 
@@ -235,6 +237,6 @@ def test_a_rubric_that_is_not_bundled_is_refused():
         ("5", "9", False),
     ],
 )
-def test_an_open_span_meets_a_range_only_inside(low: str, high: str, meets: bool):
+def test_an_open_span_meets_a_range_only_inside(low: str, high: str, meets: bool) -> None:
     span = Span(Decimal(2), False, Decimal(4), False)
     assert span.meets(Decimal(low), Decimal(high)) is meets

@@ -1,0 +1,138 @@
+"""The command line, run by a Python without any installed package."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.scoring.rubric import bundled
+
+ROOT = Path(__file__).parents[3]
+FEED = {
+    "format": "minping.feed/1",
+    "survey": {"id": "1", "title": "满意度调查", "questionnaire": "beian/1"},
+    "measurements": [
+        {
+            "indicator": "C31",
+            "kind": "rate",
+            "numerator": 82,
+            "base": 103,
+            "value": "82/103",
+            "definition": "知道的人数占比",
+            "interval": {"low": "0.7", "high": "0.86", "method": "wilson", "confidence": "0.95"},
+        }
+    ],
+}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # -S leaves out site-packages, -E the environment: what runs here needs the standard library.
+    command = [sys.executable, "-S", "-E", "-X", "utf8", "-m", "analysis.scoring", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def feed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("feed") / "feed.json"
+    path.write_text(json.dumps(FEED), encoding="utf-8")
+    return path
+
+
+def test_the_interpreter_has_no_installed_packages() -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", "import pandas"], capture_output=True, check=False
+    )
+    assert b"ModuleNotFoundError" in done.stderr
+
+
+def test_list_names_every_bundled_rubric() -> None:
+    done = run("list")
+    assert done.returncode == 0
+    assert tuple(line.split()[0] for line in done.stdout.splitlines()) == bundled()
+
+
+def test_score_prints_points_working_sums_and_grade(feed_path: Path) -> None:
+    done = run("score", "beian-2020-public-health", str(feed_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "4.68 / 5 分" in done.stdout
+    assert "得分 = 79.61% ÷ 85% × 5 = 4.68 分" in done.stdout
+    assert "计入抽样误差：4.11–5.00 分" in done.stdout
+    assert "等级待定（可能是：优秀、良好、合格、不合格）" in done.stdout
+    assert "文件印的总分是 90.31 分，等级“优秀”" in done.stdout
+
+
+def test_score_prints_json(feed_path: Path) -> None:
+    done = run("score", "beian-2020-public-health", str(feed_path), "--json")
+    sheet = json.loads(done.stdout)
+    assert sheet["total"]["certain"] == "4.68"
+    assert sheet["total"]["possible"] == "99.68"
+
+
+def test_a_rubric_may_be_a_file(tmp_path: Path) -> None:
+    rubric = ROOT / "analysis/scoring/rubrics/public-health-2021.toml"
+    measurement = FEED["measurements"][0] | {"indicator": "satisfaction"}  # type: ignore[index]
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps(FEED | {"measurements": [measurement]}), encoding="utf-8")
+    done = run("score", str(rubric), str(path))
+    assert done.returncode == 0
+    assert "不计总分，不定等级" in done.stdout
+
+
+def test_audit_prints_findings() -> None:
+    done = run("audit", "beian-2020-public-health")
+    assert done.returncode == 0
+    assert "weight_against_criteria" in done.stdout
+    assert "分值印的是 3 分，评分标准最多只给 2 分" in done.stdout
+
+
+def test_audit_says_when_there_are_none() -> None:
+    assert "没有发现矛盾" in run("audit", "huoqiu-2020-ankang-code").stdout
+
+
+def test_audit_prints_json() -> None:
+    found = json.loads(run("audit", "beian-2020-city-management", "--json").stdout)
+    assert [(each["kind"], each["indicator"]) for each in found["findings"]] == [
+        ("weight_against_criteria", "C22")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("audit", "none.toml"), "none.toml：找不到这个文件"),
+        (("audit", "bad.toml"), "bad.toml：不是合法的 TOML，第 1 行第 3 列"),
+        (("audit", "empty.toml"), "empty.toml：rounding：缺少这一项"),
+        (("audit", "."), "这个文件读不出来"),
+        (("score", "public-health-2021", "none.json"), "none.json：找不到这个文件"),
+        (
+            ("score", "public-health-2021", "bad.toml"),
+            "bad.toml：$：不是合法的 JSON，第 1 行第 1 列",
+        ),
+        (("score", "public-health-2021", "."), "这个文件读不出来"),
+        (
+            ("score", "public-health-2021"),
+            "命令写法不对，用 python -m analysis.scoring score --help",
+        ),
+        ((), "命令写法不对"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_status_2(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "bad.toml").write_text("a b = 1", encoding="utf-8")
+    (tmp_path / "empty.toml").write_text("", encoding="utf-8")
+    is_path = {".", "none.toml", "bad.toml", "empty.toml", "none.json"}
+    done = run(*(str(tmp_path / each) if each in is_path else each for each in arguments))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_feed_for_another_rubric_is_refused(feed_path: Path) -> None:
+    done = run("score", "public-health-2021", str(feed_path))
+    assert done.returncode == 2
+    assert done.stderr == "指标 C31：“2021年度基本公共卫生服务项目绩效评价”里没有这个指标\n"
