@@ -96,6 +96,7 @@ def _locale() -> str:
 def _add_formats(app: Flask) -> None:
     app.jinja_env.filters.update(
         percent=formats.percent,
+        percentage=formats.percentage,
         points=formats.points,
         instant=formats.instant,
         in_fours=codes.in_fours,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from waitress import serve as serve_forever
 
 from analysis.rates import GroupStatus, Rate
-from analysis.scoring.__main__ import _sheet_text
+from analysis.scoring.text import sheet_text
 from app import demo
 from app.config import Mode, settings
 from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
@@ -329,7 +329,7 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
     else:
-        click.echo(_sheet_text(sheet))
+        click.echo(sheet_text(sheet))
 
 
 @demo_group.command("load")

@@ -20,6 +20,11 @@ def percent(value: Fraction | float | None, places: int = 2) -> str:
     return "—" if value is None else f"{decimal(Fraction(value) * 100, places)}%"
 
 
+def percentage(value: Decimal) -> str:
+    """Write a figure that is already in percent (0..100), with the places it has."""
+    return f"{value}%"
+
+
 def points(value: Decimal | None) -> str:
     """Write rubric points; nothing scored is a dash, never 0."""
     return "—" if value is None else f"{value} 分"

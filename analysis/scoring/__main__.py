@@ -6,18 +6,16 @@ Needs no web framework, no database and no installed package.
 import argparse
 import json
 import sys
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Never
 
-from analysis.scoring import feed, wording
-from analysis.scoring.audit import Finding, audit
+from analysis.scoring import feed
+from analysis.scoring.audit import audit
 from analysis.scoring.feed import FeedError
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load, load_bundled
-from analysis.scoring.score import Line, ScoreError, ScoreSheet, Sum, score
-
-GAP = "  "
+from analysis.scoring.score import ScoreError, score
+from analysis.scoring.text import findings_text, sheet_text, table
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _score(chosen: argparse.Namespace) -> str:
     rubric = _rubric(chosen.rubric)
     sheet = score(rubric, _feed(chosen.feed).measurements)
-    return _json(sheet.to_dict()) if chosen.json else _sheet_text(sheet)
+    return _json(sheet.to_dict()) if chosen.json else sheet_text(sheet)
 
 
 def _audit(chosen: argparse.Namespace) -> str:
@@ -68,12 +66,12 @@ def _audit(chosen: argparse.Namespace) -> str:
     if chosen.json:
         listed = [finding.to_dict() for finding in findings]
         return _json({"rubric": rubric.id, "findings": listed})
-    return _findings_text(rubric, findings)
+    return findings_text(rubric, findings)
 
 
 def _list(_chosen: argparse.Namespace) -> str:
     rubrics = [load_bundled(rubric_id) for rubric_id in bundled()]
-    return _table([[rubric.id, rubric.title] for rubric in rubrics])
+    return table([[rubric.id, rubric.title] for rubric in rubrics])
 
 
 def _rubric(name: str) -> Rubric:
@@ -94,73 +92,6 @@ def _feed(path: Path) -> feed.Feed:
 
 def _json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)
-
-
-def _sheet_text(sheet: ScoreSheet) -> str:
-    rows = [row for line in sheet.lines for row in _line_rows(line)]
-    blocks = [sheet.rubric.title, _table(rows)]
-    if sheet.total is not None:
-        blocks.append(_table([_sum_row(each) for each in (*sheet.subtotals, sheet.total)]))
-    if sheet.grade is not None:
-        blocks.append(wording.grade_line(sheet.grade.settled, sheet.grade.possible))
-        blocks.append(wording.sampled_grades(sheet.grade.sampled))
-    published = sheet.rubric.published
-    if published.total is not None:
-        blocks.append(wording.published_total(published.total.points, published.grade))
-    blocks.append(wording.scope_note(is_partial=sheet.total is None))
-    return "\n\n".join(block for block in blocks if block)
-
-
-def _line_rows(line: Line) -> list[list[str]]:
-    indicator = line.indicator
-    first = [
-        indicator.code,
-        indicator.name,
-        wording.share_of(line.shown, indicator.weight),
-        line.working,
-    ]
-    notes = [
-        *([wording.interval(line.interval.low, line.interval.high)] if line.interval else []),
-        *(wording.other_reading(each.reading, each.working) for each in line.alternatives),
-        *line.differences,
-    ]
-    return [first, *(["", "", "", note] for note in notes)]
-
-
-def _sum_row(each: Sum) -> list[str]:
-    sampled = wording.interval(each.sampled.low, each.sampled.high) if each.sampled else ""
-    return [
-        wording.level(each.path),
-        wording.sum_of(each.points.low, each.points.high, each.weight),
-        "；".join(part for part in (wording.missing_codes(each.missing), sampled) if part),
-    ]
-
-
-def _findings_text(rubric: Rubric, findings: Sequence[Finding]) -> str:
-    rows = [
-        [finding.code or "—", _name(rubric, finding.code), finding.kind, finding.text]
-        for finding in findings
-    ]
-    return f"{rubric.title}\n\n{_table(rows) if rows else '没有发现矛盾'}"
-
-
-def _name(rubric: Rubric, code: str) -> str:
-    return rubric.indicator(code).name if code else "全表"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        GAP.join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    )
-
-
-def _width(text: str) -> int:
-    """Columns in a terminal, where Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 if __name__ == "__main__":

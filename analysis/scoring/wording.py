@@ -77,11 +77,6 @@ def range_of(low: Decimal, high: Decimal) -> str:
     return f"{low} 分" if low == high else f"{low}–{high} 分"
 
 
-def full_name(code: str, name: str) -> str:
-    """Return an indicator as it is called in tables and messages."""
-    return f"{code} {name}"
-
-
 # The working of one indicator
 
 

@@ -31,14 +31,17 @@ def find_rubric(rubric_id: str) -> Rubric:
         raise NotFound from None
 
 
-def rubrics_for(evidence: Evidence) -> list[Rubric]:
-    """Return the rubrics that this survey's questionnaire can feed, by id."""
+def rubrics_for(evidence: Evidence) -> list[tuple[Rubric, int]]:
+    """Return the rubrics that this survey's questionnaire can feed, the most indicators first.
+
+    Each comes with the number of its indicators that the questionnaire has a measure for.
+    """
     measures = {measure.id for measure in evidence.questionnaire.measures}
-    return [
-        rubric
+    counted = [
+        (rubric, sum(indicator.measure in measures for indicator in rubric.indicators))
         for rubric in rubrics().values()
-        if any(indicator.measure in measures for indicator in rubric.indicators)
     ]
+    return sorted([pair for pair in counted if pair[1]], key=lambda pair: -pair[1])
 
 
 def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, ...]:

@@ -30,7 +30,7 @@ FEED = {
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     # -S leaves out site-packages, -E the environment: what runs here needs the standard library.
     command = [sys.executable, "-S", "-E", "-X", "utf8", "-m", "analysis.scoring", *arguments]
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own interpreter and arguments
         command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60
     )
 

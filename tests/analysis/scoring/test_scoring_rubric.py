@@ -69,7 +69,7 @@ def test_a_rubric_is_read() -> None:
     assert (indicator.weight, indicator.path, indicator.measure) == (Decimal(10), ("效益",), None)
     rule = indicator.rule
     assert isinstance(rule, Proportional)
-    assert (rule.target, rule.full_at, rule.zero) == (Fraction(4, 5), Fraction(4, 5), 0)
+    assert (rule.target, rule.full_at, rule.zero) == (Fraction(4, 5), Fraction(4, 5), Fraction(0))
     assert rubric.grades[1].span == Span(Decimal(0), True, Decimal(9), False)
 
 

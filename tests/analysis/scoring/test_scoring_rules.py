@@ -1,5 +1,7 @@
 """Each kind of rule by a table of cases, and what holds for all values."""
 
+import doctest
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.scoring import rules
 from analysis.scoring.rules import (
     Band,
     Bands,
@@ -195,6 +198,11 @@ def test_whole_steps_deduct_whole_steps_and_started_ones_at_most_one_more(rate: 
 @given(cases=st.tuples(st.integers(0, 99), st.integers(0, 99)))
 def test_a_checklist_never_goes_below_zero(cases: tuple[int, int]) -> None:
     assert 0 <= points(MISSING, Counts({"a": cases[0], "b": cases[1]})).value <= F("1.5")
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    results = [doctest.testmod(module) for module in (rules, sys.modules["analysis.scoring.audit"])]
+    assert [(result.failed, result.attempted) for result in results] == [(0, 2), (0, 1)]
 
 
 def test_the_points_of_unknown_criteria_are_unknown() -> None:

@@ -1,0 +1,98 @@
+"""The plain text tables."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.client import Kind, Outcome
+from benchmarks.page import PageSize
+
+# The project's aims (docs/benchmarks.md).
+CPU_BAR_MS = 2.5
+PAGE_BAR_BYTES = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One line of the table: a kind of work at one concurrency, with the server's CPU time."""
+
+    kind: Kind
+    concurrency: int
+    outcome: Outcome
+    server_cpu_ms: float
+
+    @property
+    def done(self) -> int:
+        """How many units of work were answered rightly."""
+        return len(self.outcome.latencies)
+
+    @property
+    def per_second(self) -> float:
+        """Units of work in a second."""
+        return self.done / self.outcome.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU milliseconds of the server process per unit of work."""
+        return self.server_cpu_ms / max(self.done, 1)
+
+    def latency(self, share: float) -> float:
+        """Return the latency (ms) that this share of the work stayed within."""
+        ordered = sorted(self.outcome.latencies) or [0.0]
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def page_lines(page: PageSize) -> Iterator[str]:
+    """Say what one view and one full form weigh."""
+    yield f"The residents' page, {page.questions} questions"
+    yield f"  page        {page.identity:>7,} bytes"
+    yield f"  gzip        {page.compressed:>7,} bytes, and {page.head:,} of headers"
+    yield f"  requests    {page.requests:>7,}"
+    yield f"  POST body   {page.body:>7,} bytes"
+
+
+def round_lines(rounds: Sequence[Round]) -> Iterator[str]:
+    """Give every round as one line."""
+    yield (
+        f"{'':<11}{'at once':>8}{'done':>7}{'wrong':>7}{'per s':>9}"
+        f"{'CPU ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}"
+    )
+    for one in rounds:
+        yield (
+            f"{one.kind:<11}{one.concurrency:>8}{one.done:>7}{len(one.outcome.faults):>7}"
+            f"{one.per_second:>9.1f}{one.cpu_ms:>9.2f}"
+            f"{one.latency(0.5):>9.1f}{one.latency(0.95):>9.1f}{one.latency(1):>9.1f}"
+        )
+
+
+def ratio_lines(rounds: Sequence[Round], commits_per_second: float) -> Iterator[str]:
+    """Set every round against the yardsticks; these figures travel between machines."""
+    yield f"bare durable commits, one thread: {commits_per_second:.0f} per s"
+    yield (
+        f"{'':<11}{'at once':>8}{'CPU / bare page CPU':>22}"
+        f"{'per s / bare per s':>21}{'per s / commits per s':>24}"
+    )
+    bare = {one.concurrency: one for one in rounds if one.kind is Kind.BARE}
+    for one in rounds:
+        if one.kind is Kind.BARE:
+            continue
+        beside = bare[one.concurrency]
+        commits = f"{one.per_second / commits_per_second:.2f}"
+        yield (
+            f"{one.kind:<11}{one.concurrency:>8}"
+            f"{one.cpu_ms / beside.cpu_ms if beside.cpu_ms else 0:>22.1f}"
+            f"{one.per_second / beside.per_second:>21.2f}"
+            f"{commits if one.kind is Kind.SUBMISSION else '':>24}"
+        )
+
+
+def aim_lines(page: PageSize, rounds: Sequence[Round]) -> Iterator[str]:
+    """Say of each aim whether it was reached; the worst round counts."""
+    worst = max(one.cpu_ms for one in rounds if one.kind is Kind.SUBMISSION)
+    yield _aim("server CPU per submission, worst round", worst, CPU_BAR_MS, "ms")
+    yield _aim("page, uncompressed", page.identity / 1000, PAGE_BAR_BYTES / 1000, "KB")
+    yield _aim("requests of the page", page.requests, 1, "")
+
+
+def _aim(what: str, figure: float, bar: float, unit: str) -> str:
+    verdict = "reached" if figure <= bar else "NOT reached"
+    return f"  {what:<40}{figure:>7.2f} {unit:<3} at most {bar:g} {unit:<3} {verdict}"
