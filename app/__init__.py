@@ -1,6 +1,8 @@
 """The only place that knows Flask, the database and the clock."""
 
-from flask import Flask, g, render_template, request
+from typing import Any
+
+from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
 from flask_babel import Babel, get_locale
@@ -10,7 +12,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import access, cli, db, desk, field, formats, headers, respond
@@ -27,6 +29,14 @@ bootstrap = Bootstrap5()
 csrf = CSRFProtect()
 
 LARGEST_BODY = 8 * 1024 * 1024
+# Static, so that nothing which just failed is needed to show it.
+_FAILED_PAGE = (PROJECT / "app/templates/failed.html").read_text(encoding="utf-8")
+
+
+class _App(Flask):
+    def log_exception(self, exc_info: Any) -> None:  # noqa: ANN401 - Flask's own signature
+        # Flask would write the path, and the path of a card is its key.
+        self.logger.error("%s %s failed", request.method, request.endpoint, exc_info=exc_info)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or read_settings()
     bundled()
-    app = Flask(__name__)
+    app = _App(__name__)
     app.extensions["minping"] = settings
     app.config.from_mapping(_flask_settings(settings))
     engine = db.init_app(app, settings.database_url)
@@ -88,7 +98,7 @@ def _add_extensions(app: Flask) -> None:
 
 
 def _locale() -> str:
-    """Chinese unless the address asks for English, which staff pages remember in a cookie."""
+    """Chinese unless the address asks for English; staff pages remember it in a cookie."""
     chosen = request.args.get("lang") or request.cookies.get("lang") or "zh"
     return "en" if chosen == "en" else "zh_Hans_CN"
 
@@ -130,6 +140,7 @@ def _add_error_pages(app: Flask) -> None:
     app.register_error_handler(OperationalError, _busy_page)
     app.register_error_handler(CSRFError, _csrf_page)
     app.register_error_handler(HTTPException, _http_page)
+    app.register_error_handler(InternalServerError, lambda _error: (_FAILED_PAGE, 500))
 
 
 def _problem_page(problem: Problem) -> ResponseReturnValue:
@@ -137,7 +148,8 @@ def _problem_page(problem: Problem) -> ResponseReturnValue:
     return _page(heading, str(problem.sentence), problem.status)
 
 
-def _busy_page(_error: Exception) -> ResponseReturnValue:
+def _busy_page(error: Exception) -> ResponseReturnValue:
+    current_app.logger.error("database: %s", getattr(error, "orig", type(error).__name__))
     return *_page(_("系统正忙"), str(Unavailable.sentence), 503), {"Retry-After": "10"}
 
 
@@ -151,11 +163,10 @@ def _http_page(error: HTTPException) -> ResponseReturnValue:
         405: _("请从页面上的按钮进入。"),
         413: _("提交的内容太大，没有存上。"),
     }
-    code = error.code or 500
-    if code < 400:
+    if error.code is None or error.code < 400:
         return error
-    sentence = sentences.get(code, _("出了点问题，请稍后再试。"))
-    return _page(_("暂时不能继续"), sentence, code)
+    sentence = sentences.get(error.code, _("请求有误，请返回上一页重试。"))
+    return _page(_("暂时不能继续"), sentence, error.code)
 
 
 def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:

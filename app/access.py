@@ -111,6 +111,21 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("signin.sign_in"), 303)
 
 
+@blueprint.get("/language/<any(zh, en):language>")
+def choose_language(language: str) -> ResponseReturnValue:
+    """Remember the language of the staff pages on this device."""
+    response = redirect(_local(request.args.get("next")) or url_for("signin.sign_in"), 303)
+    response.set_cookie(
+        "lang",
+        language,
+        max_age=365 * 24 * 60 * 60,
+        httponly=True,
+        secure=settings().cookie_secure,
+        samesite="Lax",
+    )
+    return response
+
+
 def _sign_in_page(form: SignInForm) -> ResponseReturnValue:
     page = render_template("signin.html", form=form, demo=settings().mode is Mode.DEMO)
     return page, 422 if form.errors else 200

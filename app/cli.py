@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.orm import Session
 from waitress import serve as serve_forever
 
@@ -213,6 +213,7 @@ def add_staff(name: str, role: str, area: str) -> None:
 
 
 @click.command("rates")
+@with_appcontext
 @click.argument("survey_id", metavar="SURVEY", type=int)
 @click.option("--by", default="area", show_default=True, help="area、channel 或单选题编号。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
@@ -318,6 +319,7 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
 
 
 @click.command("score")
+@with_appcontext
 @click.argument("survey_id", metavar="SURVEY", type=int)
 @click.argument("rubric_id", metavar="RUBRIC")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
@@ -357,6 +359,7 @@ def show_demo() -> None:
 
 
 @click.command("serve")
+@with_appcontext
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=int)
 @click.option("--threads", default=16, show_default=True, type=int)
@@ -387,6 +390,7 @@ def serve(host: str, port: int, threads: int) -> None:
 
 
 @click.command("doctor")
+@with_appcontext
 def doctor() -> None:
     """检查数据库、字体和密钥，报告正在使用的设置。"""
     with reading() as session:

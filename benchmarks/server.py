@@ -66,7 +66,7 @@ def running(app: str, environment: Mapping[str, str], log: Path) -> Iterator[Ser
 
 def fetch(port: int, path: str, headers: Mapping[str, str]) -> tuple[bytes, int]:
     """Return body and size of the head of one answer, as it came over the wire."""
-    request = urllib.request.Request(f"http://{HOST}:{port}{path}", headers=dict(headers))  # noqa: S310
+    request = urllib.request.Request(f"http://{HOST}:{port}{path}", headers=dict(headers))
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
         head = f"HTTP/1.1 {answer.status} {answer.reason}\r\n{answer.headers}"
         return answer.read(), len(head.replace("\r\n", "\n").replace("\n", "\r\n").encode())
