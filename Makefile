@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# The address that QR codes lead to; give the one that phones can reach.
-BASE_URL ?= http://$(HOST):$(PORT)
+# The address that QR codes lead to: with HOST=0.0.0.0 this machine's own in the local network,
+# so that phones can reach it.
+BASE_URL ?= http://$(if $(filter 0.0.0.0,$(HOST)),$(firstword $(shell hostname -I)),$(HOST)):$(PORT)
 FLASK := MINPING_MODE=demo MINPING_BASE_URL=$(BASE_URL) $(BIN)/flask --app wsgi
 
 .PHONY: run test check bench screenshots requirements format
@@ -13,7 +14,6 @@ FLASK := MINPING_MODE=demo MINPING_BASE_URL=$(BASE_URL) $(BIN)/flask --app wsgi
 run: $(VENV)/.run
 	@$(FLASK) db upgrade 2>/dev/null
 	@$(FLASK) demo load
-	@$(FLASK) demo show
 	@$(FLASK) serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev

@@ -347,15 +347,24 @@ def load_demo() -> None:
 @demo_group.command("show")
 def show_demo() -> None:
     """打印三种用户各自的入口和演示账号。"""
+    lines = _demo_lines()
+    if not lines:
+        raise click.UsageError("还没有演示数据，请先运行 demo load。")
+    click.echo("\n".join(lines))
+
+
+def _demo_lines() -> list[str]:
     with reading() as session:
         found = demo.find_addresses(session, settings().keys)
     if found is None:
-        raise click.UsageError("还没有演示数据，请先运行 demo load。")
-    base = settings().base_url
-    click.echo(f"群众端  resident    {base}{found.card or found.poster}")
-    click.echo(f"        poster      {base}{found.poster}")
-    click.echo(f"现场端  fieldworker {base}/field/   {demo.FIELDWORKER} / {demo.PASSWORD}")
-    click.echo(f"评价端  evaluator   {base}/desk/    {demo.EVALUATOR} / {demo.PASSWORD}")
+        return []
+    base, password = settings().base_url, demo.PASSWORD
+    return [
+        f"群众端  resident    {base}{found.card or found.poster}",
+        f"        poster      {base}{found.poster}",
+        f"现场端  fieldworker {base}/field/   {demo.FIELDWORKER} / {password}",
+        f"评价端  evaluator   {base}/desk/    {demo.EVALUATOR} / {password}",
+    ]
 
 
 @click.command("serve")
@@ -376,6 +385,8 @@ def serve(host: str, port: int, threads: int) -> None:
                 err=True,
             )
             sys.exit(2)
+    if settings().mode is Mode.DEMO:
+        click.echo("\n".join(_demo_lines()))
     # Tuned against slow senders (SECURITY.md): with the defaults 150 of them starve everyone.
     serve_forever(
         current_app._get_current_object(),  # type: ignore[attr-defined]  # noqa: SLF001 - documented by Flask
