@@ -106,9 +106,10 @@ def find_addresses(session: Session, keys: Keys) -> DemoAddresses | None:
     zone = session.scalar(select(Area).where(Area.name == ZONE))
     if zone is None:
         return None
-    found = publishing.load_surveys(session, zone)
-    replayed = next(survey for survey in found if survey.state is SurveyState.CLOSED)
-    open_survey = next(survey for survey in found if survey.state is not SurveyState.CLOSED)
+    # The two surveys of the demo are the oldest ones here, whatever was made or closed since.
+    replayed, open_survey = sorted(
+        publishing.load_surveys(session, zone), key=lambda survey: survey.id
+    )[:2]
     poster = publishing.load_posters(session, open_survey)[0]
     return DemoAddresses(
         card=_unanswered_card(session, open_survey, keys),
