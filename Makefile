@@ -12,7 +12,7 @@ FLASK := MINPING_MODE=demo MINPING_BASE_URL=$(BASE_URL) $(BIN)/flask --app wsgi
 .PHONY: run test check bench screenshots requirements format
 
 run: $(VENV)/.run
-	@$(FLASK) db upgrade 2>/dev/null
+	@$(FLASK) db upgrade
 	@$(FLASK) demo load
 	@$(FLASK) serve --host $(HOST) --port $(PORT)
 

@@ -1,8 +1,9 @@
 """The only place that knows Flask, the database and the clock."""
 
+import logging
 from typing import Any
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, current_app, g, has_request_context, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
 from flask_babel import Babel, get_locale
@@ -15,13 +16,14 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from analysis import published
 from app import access, cli, db, desk, field, formats, headers, respond
 from app.config import PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, Unavailable
 from app.models import Base
 from app.models.base import Instant
-from app.services import codes
+from app.services import codes, evaluating
 from surveys.library import bundled
 
 babel = Babel()
@@ -42,16 +44,19 @@ class _App(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application.
 
-    Raises `SettingError` for a setting that cannot be used, `QuestionnaireError` or `RubricError`
-    for a bundled file that contradicts itself: better no start than wrong points.
+    Raises `SettingError` for a setting that cannot be used; `QuestionnaireError`, `PublishedError`
+    or `RubricError` for a bundled file that contradicts itself: better no start than wrong points.
     """
     settings = settings or read_settings()
     bundled()
+    published.bundled()
+    evaluating.rubrics()
     app = _App(__name__)
     app.extensions["minping"] = settings
     app.config.from_mapping(_flask_settings(settings))
     engine = db.init_app(app, settings.database_url)
     Alembic(app, metadatas=Base.metadata, engines=engine)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
     for blueprint in (respond.blueprint, access.blueprint, field.blueprint, desk.blueprint):
         app.register_blueprint(blueprint)
@@ -99,6 +104,8 @@ def _add_extensions(app: Flask) -> None:
 
 def _locale() -> str:
     """Chinese unless the address asks for English; staff pages remember it in a cookie."""
+    if not has_request_context():  # a command words its refusals too
+        return "zh_Hans_CN"
     chosen = request.args.get("lang") or request.cookies.get("lang") or "zh"
     return "en" if chosen == "en" else "zh_Hans_CN"
 
@@ -108,6 +115,7 @@ def _add_formats(app: Flask) -> None:
         percent=formats.percent,
         percentage=formats.percentage,
         points=formats.points,
+        channel_name=formats.channel_name,
         instant=formats.instant,
         in_fours=codes.in_fours,
     )

@@ -195,7 +195,9 @@ def print_sheet(batch_id: int, output: Path) -> None:
     with _explained(), reading() as session:
         batch = cards.find_batch(session, batch_id)
         survey = publishing.find_survey(session, batch.survey_id)
-        output.write_bytes(cards.sheet(batch, survey, settings()))
+        pdf = cards.sheet(batch, survey, settings())
+    output.touch(mode=0o600)
+    output.write_bytes(pdf)
     click.echo(str(output))
 
 
@@ -396,6 +398,8 @@ def serve(host: str, port: int, threads: int) -> None:
         connection_limit=2000,
         channel_timeout=30,
         max_request_body_size=LARGEST_BODY,
+        # waitress drops X-Forwarded-* by default; behind trusted proxies ProxyFix reads them.
+        clear_untrusted_proxy_headers=settings().trusted_proxies == 0,
         ident=None,
     )
 

@@ -1,8 +1,10 @@
 """Every setting in one table: name, default, and what it is for (docs/operating.md prints it)."""
 
+import contextlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -60,6 +62,12 @@ class Keys:
     receipt: bytes = field(repr=False)
     session: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse a key that could be guessed."""
+        for name in self.__slots__:
+            if len(getattr(self, name)) < 32:
+                raise ValueError(f"the key “{name}” is shorter than 32 bytes")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -86,7 +94,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environ is None else environ
     chosen = {one.name: values.get(one.name) or one.default for one in SETTINGS}
     instance = PROJECT / chosen["MINPING_INSTANCE"]
-    instance.mkdir(parents=True, exist_ok=True)
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     base_url = chosen["MINPING_BASE_URL"].rstrip("/")
     if not base_url.startswith(("http://", "https://")):
         raise SettingError(f"MINPING_BASE_URL must start with http:// or https://, not {base_url}")
@@ -109,27 +117,29 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def read_keys(path: Path) -> Keys:
     """Read the keys, making them (mode 600) on the very first start.
 
-    Raises `SettingError` when the file is readable by others or a key is shorter than 32 bytes.
+    Raises `SettingError` when the file is readable by others, is no JSON, or when a key is no
+    hexadecimal number of at least 32 bytes.
     """
-    try:
-        # O_EXCL: of two processes that start at once, one makes the keys and both read them.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({name: secrets.token_hex(32) for name in Keys.__slots__}, file, indent=1)
+    if not path.exists():
+        _make_keys(path)
     if path.stat().st_mode & 0o077:
         raise SettingError(f"{path} holds the secret keys and others may read it: chmod 600 {path}")
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return Keys(**{name: _key(path, name, stored.get(name, "")) for name in Keys.__slots__})
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Keys(**{name: bytes.fromhex(stored[name]) for name in Keys.__slots__})
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingError(f"{path} does not hold the keys as they were written: {error}") from None
 
 
-def _key(path: Path, name: str, text: str) -> bytes:
-    key = bytes.fromhex(text)
-    if len(key) < 32:
-        raise SettingError(f"{path}: the key “{name}” is missing or shorter than 32 bytes")
-    return key
+def _make_keys(path: Path) -> None:
+    # Written whole under another name and then linked: of two processes that start at once one
+    # makes the keys, and the other never reads half a file.
+    handle, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump({name: secrets.token_hex(32) for name in Keys.__slots__}, file, indent=1)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    Path(draft).unlink()
 
 
 def _mode(text: str) -> Mode:

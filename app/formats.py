@@ -4,6 +4,9 @@ from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
+from app.errors import say as _
+from app.models import Channel
+
 BEIJING = timezone(timedelta(hours=8), "北京时间")
 
 
@@ -28,6 +31,21 @@ def percentage(value: Decimal) -> str:
 def points(value: Decimal | None) -> str:
     """Write rubric points; nothing scored is a dash, never 0."""
     return "—" if value is None else f"{value} 分"
+
+
+_CHANNELS = {
+    Channel.SCANNED: _("扫码"),
+    Channel.POSTER: _("海报"),
+    Channel.INTERVIEWED: _("现场访谈"),
+    Channel.TELEPHONED: _("电话"),
+    Channel.PUSHED: _("推送"),
+    Channel.PAPER: _("纸质"),
+}
+
+
+def channel_name(channel: str) -> str:
+    """Return what a channel is called in the reader's language."""
+    return str(_CHANNELS[Channel(channel)])
 
 
 def instant(value: datetime) -> str:

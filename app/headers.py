@@ -45,7 +45,7 @@ def _write(response: Response) -> Response:
     headers["X-Frame-Options"] = "DENY"
     headers["Permissions-Policy"] = "geolocation=(), microphone=(), camera=()"
     if "Cache-Control" not in headers:
-        headers["Cache-Control"] = _cache_rule(response, residents=residents)
+        headers["Cache-Control"] = _cache_rule(response)
     if settings().base_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
@@ -60,9 +60,11 @@ def _compress(response: Response) -> None:
         response.content_encoding = "gzip"
 
 
-def _cache_rule(response: Response, *, residents: bool) -> str:
+def _cache_rule(response: Response) -> str:
     # The empty form may stay in the phone's memory, so that the back button shows it again with
-    # the same key and a second tap on "submit" gives the same receipt. Pages that hold answers or
-    # results may not.
-    empty_form = residents and request.method == "GET" and response.status_code == 200
-    return "private, no-cache" if empty_form else "no-store"
+    # the same key and a second tap on "submit" gives the same receipt. Nothing else may: pages
+    # hold answers, receipts or results.
+    is_empty_form = (
+        request.endpoint in {"respond.card", "respond.poster"} and response.status_code == 200
+    )
+    return "private, no-cache" if is_empty_form else "no-store"

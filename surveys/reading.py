@@ -24,6 +24,8 @@ from surveys.questionnaire import (
 )
 
 FORMAT = "minping.questionnaire/1"
+# Names that a form or a frame gives to something else than answers.
+RESERVED = frozenset({"key", "area", "channel", "batch"})
 _ADAPTER = TypeAdapter(Questionnaire)
 
 # pydantic words its errors in English for programmers; the authors of these files are neither.
@@ -163,6 +165,8 @@ def _doubled(place: str, ids: Iterable[str]) -> Iterator[Fault]:
 
 
 def _question_faults(question: Question) -> Iterator[Fault]:
+    if question.id in RESERVED:
+        yield Fault(f"questions.{question.id}", "这个编号已被系统使用，请换一个")
     yield from _doubled(f"questions.{question.id}.options", question.codes)
 
 

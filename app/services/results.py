@@ -25,6 +25,7 @@ from analysis.rates import (
 from analysis.tables import FrequencyTable, frequency_table
 from app.errors import Problem
 from app.errors import say as _
+from app.formats import channel_name
 from app.models import Area, Channel, Origin, Submission, SubmissionState, Survey
 from app.services.areas import children_of
 from app.services.collecting import load_questionnaire
@@ -123,7 +124,7 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
     if by == "area":
         return next(town.name for town in evidence.towns if town.id == group)
     if by == "channel":
-        return str(group)
+        return channel_name(str(group))
     options = evidence.questionnaire.question(by).options
     return next(option.text for option in options if option.code == group)
 
