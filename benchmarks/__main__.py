@@ -13,7 +13,7 @@ from benchmarks.client import Job, Kind
 from benchmarks.page import PageSize, measure_page
 from benchmarks.report import Round
 from benchmarks.server import CannotMeasure, Server, running
-from benchmarks.yardsticks import durable_commits_per_second
+from benchmarks.yardsticks import durable_commits
 
 _MOST_SHOWN = 10
 
@@ -34,8 +34,18 @@ class Plan:
         return self.warm_up + len(self.levels) * self.submissions + 1
 
 
-FULL = Plan(levels=(1, 8, 32), views=2000, submissions=1500, commits=2000, warm_up=200)
-QUICK = Plan(levels=(1, 8, 32), views=100, submissions=60, commits=100, warm_up=30)
+FULL = Plan(levels=(1, 8, 32), views=2000, submissions=1500, commits=1000, warm_up=200)
+QUICK = Plan(levels=(1, 8, 32), views=100, submissions=60, commits=50, warm_up=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the rounds are played on: the product, the bare page beside it, and the database."""
+
+    server: Server
+    beside: Server
+    commits_url: str
+    page: PageSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,6 @@ class Measured:
 
     page: PageSize
     rounds: list[Round]
-    commits_per_second: float
     faults: list[str]
 
 
@@ -57,25 +66,25 @@ def measure(plan: Plan, folder: Path, database_url: str) -> Measured:
         page = measure_page(server.port, field.cards[-1])
         bare = f"benchmarks.yardsticks:bare_app({page.identity})"
         with running(bare, variables, folder / "bare.log") as beside:
-            rounds = list(_rounds(plan, field.cards, page.answers, (server, beside)))
-        commits = durable_commits_per_second(commits_url, plan.commits, page.body)
+            stage = Stage(server, beside, commits_url, page)
+            rounds = list(_rounds(plan, stage, field.cards))
     faults = [fault for one in rounds for fault in one.outcome.faults]
     receipts = [receipt for one in rounds for receipt in one.outcome.receipts]
     faults += database.faults_after(variables, field, receipts)
     faults += [f"the page made {page.requests} requests"] if page.requests != 1 else []
-    return Measured(page, rounds, commits, faults)
+    return Measured(page, rounds, faults)
 
 
-def _rounds(
-    plan: Plan, cards: list[str], answers: str, servers: tuple[Server, Server]
-) -> Iterator[Round]:
-    server, beside = servers
+def _rounds(plan: Plan, stage: Stage, cards: list[str]) -> Iterator[Round]:
+    server, beside, answers = stage.server, stage.beside, stage.page.answers
     fresh = iter(cards)
     # Imports, caches and connections of the first requests are the start's cost, not theirs;
-    # the round is kept out of the table, and counted all the same.
+    # these rounds are kept out of the table, and counted all the same.
     yield _round(server, Kind.SUBMISSION, 16, list(islice(fresh, plan.warm_up)), answers)
     yield _round(beside, Kind.BARE, 16, ["/"] * plan.warm_up, "")
     for level in plan.levels:
+        commits = durable_commits(stage.commits_url, plan.commits, stage.page.body)
+        yield Round(Kind.COMMIT, 1, commits, 0.0)
         yield _round(beside, Kind.BARE, level, ["/"] * plan.views, "")
         yield _round(server, Kind.VIEW, level, cards[-1:] * plan.views, "")
         paths = list(islice(fresh, plan.submissions))
@@ -93,7 +102,7 @@ def _print(found: Measured, warm_ups: int) -> None:
     parts: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: report.page_lines(found.page),
         lambda: report.round_lines(shown),
-        lambda: report.ratio_lines(shown, found.commits_per_second),
+        lambda: report.ratio_lines(shown),
         lambda: report.aim_lines(found.page, shown),
     )
     for part in parts:

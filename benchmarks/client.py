@@ -29,6 +29,7 @@ _RECEIPT = re.compile(r"/r/([0-9A-Z]{12})$")
 class Kind(StrEnum):
     """What one unit of work is."""
 
+    COMMIT = "commit"  # one row made durable, without any server (yardsticks.py)
     BARE = "bare"  # a page without a form
     VIEW = "view"  # the residents' form
     SUBMISSION = "submission"  # the form, then its answers, up to the redirect to the receipt

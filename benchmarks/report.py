@@ -57,31 +57,34 @@ def round_lines(rounds: Sequence[Round]) -> Iterator[str]:
         f"{'CPU ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}"
     )
     for one in rounds:
+        cpu = "" if one.kind is Kind.COMMIT else f"{one.cpu_ms:.2f}"
         yield (
             f"{one.kind:<11}{one.concurrency:>8}{one.done:>7}{len(one.outcome.faults):>7}"
-            f"{one.per_second:>9.1f}{one.cpu_ms:>9.2f}"
+            f"{one.per_second:>9.1f}{cpu:>9}"
             f"{one.latency(0.5):>9.1f}{one.latency(0.95):>9.1f}{one.latency(1):>9.1f}"
         )
 
 
-def ratio_lines(rounds: Sequence[Round], commits_per_second: float) -> Iterator[str]:
-    """Set every round against the yardsticks; these figures travel between machines."""
-    yield f"bare durable commits, one thread: {commits_per_second:.0f} per s"
+def ratio_lines(rounds: Sequence[Round]) -> Iterator[str]:
+    """Set every round against the yardsticks measured just before it.
+
+    These figures travel between machines; the absolute ones do not.
+    """
     yield (
         f"{'':<11}{'at once':>8}{'CPU / bare page CPU':>22}"
         f"{'per s / bare per s':>21}{'per s / commits per s':>24}"
     )
-    bare = {one.concurrency: one for one in rounds if one.kind is Kind.BARE}
+    beside: dict[Kind, Round] = {}
     for one in rounds:
-        if one.kind is Kind.BARE:
+        if one.kind in {Kind.COMMIT, Kind.BARE}:
+            beside[one.kind] = one
             continue
-        beside = bare[one.concurrency]
-        commits = f"{one.per_second / commits_per_second:.2f}"
+        bare, commits = beside[Kind.BARE], beside[Kind.COMMIT].per_second
+        cpu = f"{one.cpu_ms / bare.cpu_ms:.1f}" if bare.cpu_ms else "-"
+        durable = f"{one.per_second / commits:.3f}" if one.kind is Kind.SUBMISSION else ""
         yield (
-            f"{one.kind:<11}{one.concurrency:>8}"
-            f"{one.cpu_ms / beside.cpu_ms if beside.cpu_ms else 0:>22.1f}"
-            f"{one.per_second / beside.per_second:>21.2f}"
-            f"{commits if one.kind is Kind.SUBMISSION else '':>24}"
+            f"{one.kind:<11}{one.concurrency:>8}{cpu:>22}"
+            f"{one.per_second / bare.per_second:>21.2f}{durable:>24}"
         )
 
 

@@ -9,7 +9,9 @@ import uuid
 from flask import Flask
 
 from app.cli import serve
+from app.config import read_settings
 from app.db import make_engine
+from benchmarks.client import Outcome
 
 
 def bare_app(size: int) -> Flask:
@@ -18,6 +20,7 @@ def bare_app(size: int) -> Flask:
     It is served by the product's own command, and so under the very same waitress settings.
     """
     app = Flask("bare")
+    app.extensions["minping"] = read_settings()  # the command asks for them
     page = "x" * size
 
     @app.get("/")
@@ -29,8 +32,8 @@ def bare_app(size: int) -> Flask:
     return app
 
 
-def durable_commits_per_second(url: str, count: int, document_size: int) -> float:
-    """Return how many single-row transactions one thread can make durable in a second.
+def durable_commits(url: str, count: int, document_size: int) -> Outcome:
+    """Make single rows durable in one thread, one transaction each.
 
     The connection comes from the product's engine, and so with its PRAGMAs (on SQLite), but
     is used bare: the driver alone, no pool, no ORM, no statement building.
@@ -40,19 +43,21 @@ def durable_commits_per_second(url: str, count: int, document_size: int) -> floa
     is_sqlite = engine.dialect.name == "sqlite"
     insert = f"INSERT INTO bare_commits VALUES ({'?, ?' if is_sqlite else '%s, %s'})"  # noqa: S608
     document = "x" * document_size
+    outcome = Outcome()
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE bare_commits (name VARCHAR(36) PRIMARY KEY, document TEXT)")
     connection.commit()
-    started = time.perf_counter()
     for _ in range(count):
+        started = time.perf_counter()
         if is_sqlite:
             cursor.execute("BEGIN IMMEDIATE")
         cursor.execute(insert, (str(uuid.uuid4()), document))
         connection.commit()
-    elapsed = time.perf_counter() - started
+        outcome.latencies.append((time.perf_counter() - started) * 1000)
+    outcome.seconds = sum(outcome.latencies) / 1000
     cursor.execute("DROP TABLE bare_commits")
     connection.commit()
     cursor.close()
     connection.close()
     engine.dispose()
-    return count / elapsed
+    return outcome
