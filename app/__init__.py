@@ -6,24 +6,26 @@ from typing import Any
 from flask import Flask, current_app, g, has_request_context, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, lazy_gettext
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
 from app import access, cli, db, desk, field, formats, headers, respond
 from app.config import PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.errors import CardUnusable, Problem, Unavailable
+from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.models import Base
 from app.models.base import Instant
 from app.services import codes, evaluating
+from app.services.printing import CannotPrint
 from surveys.library import bundled
 
 babel = Babel()
@@ -41,6 +43,13 @@ class _App(Flask):
         self.logger.error("%s %s failed", request.method, request.endpoint, exc_info=exc_info)
 
 
+class _RowId(IntegerConverter):
+    """A row's number in an address; what no row can have is not found, not a database error."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, min=1, max=2**31 - 1)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application.
 
@@ -53,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     evaluating.rubrics()
     app = _App(__name__)
     app.extensions["minping"] = settings
+    app.url_map.converters["id"] = _RowId
     app.config.from_mapping(_flask_settings(settings))
     engine = db.init_app(app, settings.database_url)
     Alembic(app, metadatas=Base.metadata, engines=engine)
@@ -141,24 +151,51 @@ def _add_checks(app: Flask) -> None:
         return {"status": "ok"}
 
 
+_HEADINGS = {
+    400: lazy_gettext("这一步没有办成"),
+    403: lazy_gettext("没有权限"),
+    404: lazy_gettext("没有这个页面"),
+    413: lazy_gettext("内容太大"),
+}
+
+
 def _add_error_pages(app: Flask) -> None:
     app.register_error_handler(Problem, _problem_page)
     app.register_error_handler(DatabaseBusy, _busy_page)
     # Locked, full, read-only or unreachable: the answer is not stored, and a retry may be.
     app.register_error_handler(OperationalError, _busy_page)
+    app.register_error_handler(InternalError, _busy_page)
+    # A character or number that the database has no way to hold, such as NUL in PostgreSQL.
+    app.register_error_handler(DataError, _unstorable_page)
+    app.register_error_handler(CannotPrint, _unprintable_page)
     app.register_error_handler(CSRFError, _csrf_page)
     app.register_error_handler(HTTPException, _http_page)
     app.register_error_handler(InternalServerError, lambda _error: (_FAILED_PAGE, 500))
 
 
 def _problem_page(problem: Problem) -> ResponseReturnValue:
-    heading = _("这张卡不能用") if isinstance(problem, CardUnusable) else _("暂时不能继续")
+    match problem:
+        case CardUnusable():
+            heading = _("这张卡不能用")
+        case SurveyNotOpen():
+            heading = _("现在不能填写")
+        case _:
+            heading = str(_HEADINGS.get(problem.status, _HEADINGS[400]))
     return _page(heading, str(problem.sentence), problem.status)
 
 
 def _busy_page(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("database: %s", getattr(error, "orig", type(error).__name__))
     return *_page(_("系统正忙"), str(Unavailable.sentence), 503), {"Retry-After": "10"}
+
+
+def _unstorable_page(_error: DataError) -> ResponseReturnValue:
+    sentence = _("内容里有不能保存的字符，请返回上一页修改。")
+    return _page(str(_HEADINGS[400]), sentence, 400)
+
+
+def _unprintable_page(error: CannotPrint) -> ResponseReturnValue:
+    return _page(_("这些卡不能打印"), str(error), 422)
 
 
 def _csrf_page(_error: CSRFError) -> ResponseReturnValue:
@@ -174,7 +211,8 @@ def _http_page(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error
     sentence = sentences.get(error.code, _("请求有误，请返回上一页重试。"))
-    return _page(_("暂时不能继续"), sentence, error.code)
+    heading = _HEADINGS.get(error.code, _HEADINGS[400])
+    return _page(str(heading), sentence, error.code)
 
 
 def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:

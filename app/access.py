@@ -13,6 +13,7 @@ from wtforms.validators import DataRequired, Length
 from app.config import Mode, settings
 from app.db import reading
 from app.errors import InvalidInput, NotAllowed, NotFound
+from app.forms import plain_text
 from app.models import Role, Staff
 from app.services import accounts
 
@@ -34,7 +35,7 @@ blueprint = Blueprint("signin", __name__, url_prefix="/staff")
 class SignInForm(FlaskForm):  # type: ignore[misc]
     """Name and password."""
 
-    name = StringField(_("用户名"), [DataRequired(_("请填写用户名。")), Length(max=64)])
+    name = StringField(_("用户名"), [DataRequired(_("请填写用户名。")), Length(max=64), plain_text])
     password = PasswordField(_("密码"), [DataRequired(_("请填写密码。")), Length(max=200)])
 
 
@@ -55,6 +56,8 @@ def home_of(staff: Staff) -> str:
 
 
 def _admit() -> ResponseReturnValue | None:
+    if "\0" in request.path:  # PostgreSQL cannot even look for it
+        raise NotFound
     if request.endpoint is None or request.endpoint in _PUBLIC_ENDPOINTS:
         return None
     roles = AUDIENCES.get(request.blueprint or "")
@@ -65,9 +68,9 @@ def _admit() -> ResponseReturnValue | None:
     staff = _signed_in()
     if staff is None:
         return redirect(url_for("signin.sign_in", next=request.full_path.rstrip("?")), 303)
+    g.staff = staff
     if staff.role not in roles:
         raise NotAllowed
-    g.staff = staff
     return None
 
 

@@ -38,14 +38,18 @@ def init_app(app: Flask, url: str) -> Engine:
 def make_engine(url: str) -> Engine:
     """Return an engine with the connection set-up that durable answers rest on."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=20, pool_pre_ping=True, hide_parameters=True)
+        # Without a limit a request would wait for a held row for ever, and with it the phone.
+        arguments = {"options": f"-c lock_timeout={_BUSY_SECONDS * 1000}"}
+        return create_engine(
+            url, pool_size=20, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+        )
     # hide_parameters: what people answered must not reach the log by way of an error message.
     options: dict[str, Any] = {"hide_parameters": True}
     if pysqlite3 is not None:
         options["module"] = pysqlite3
     # isolation_level None: the driver begins nothing by itself, `_begin` below does.
-    arguments = {"timeout": _BUSY_SECONDS, "isolation_level": None}
-    engine = create_engine(url, pool_size=20, connect_args=arguments, **options)
+    options["connect_args"] = {"timeout": _BUSY_SECONDS, "isolation_level": None}
+    engine = create_engine(url, pool_size=20, **options)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine

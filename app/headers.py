@@ -15,6 +15,9 @@ _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ances
 _STAFF = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'"
 
 
+_STATIC = {"static", "bootstrap.static"}
+
+
 @cache
 def resident_style() -> Markup:
     """Return the residents' style sheet, which stands inside their page: one request for all."""
@@ -44,7 +47,7 @@ def _write(response: Response) -> Response:
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
     headers["X-Frame-Options"] = "DENY"
     headers["Permissions-Policy"] = "geolocation=(), microphone=(), camera=()"
-    if "Cache-Control" not in headers:
+    if request.endpoint not in _STATIC or response.status_code >= 400:
         headers["Cache-Control"] = _cache_rule(response)
     if settings().base_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -62,8 +65,9 @@ def _compress(response: Response) -> None:
 
 def _cache_rule(response: Response) -> str:
     # The empty form may stay in the phone's memory, so that the back button shows it again with
-    # the same key and a second tap on "submit" gives the same receipt. Nothing else may: pages
-    # hold answers, receipts or results.
+    # the same key and a second tap on "submit" gives the same receipt. (It is sent to another
+    # address, "?sent": the answer to a POST makes browsers forget the page at the same one.)
+    # Nothing else may be kept: pages hold answers, receipts or results.
     is_empty_form = (
         request.endpoint in {"respond.card", "respond.poster"} and response.status_code == 200
     )

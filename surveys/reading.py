@@ -39,6 +39,7 @@ _REASONS = {
     "string_pattern_mismatch": "只能用小写字母、数字、_ 和 -，以字母开头",
     "int_type": "应为整数",
     "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
     "bool_type": "应为 true 或 false",
     "bool_parsing": "应为 true 或 false",
     "tuple_type": "应为列表",
@@ -134,8 +135,13 @@ def json_schema() -> dict[str, Any]:
 
 
 def _shape_faults(error: ValidationError) -> Iterator[Fault]:
-    for detail in error.errors(include_url=False, include_input=False):
-        reason = _REASONS.get(detail["type"], detail["msg"])
+    details = error.errors(include_url=False, include_input=False)
+    places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    for detail in details:
+        # A list whose only entry is faulty is reported as too short as well; once is enough.
+        if detail["type"] == "too_short" and detail["loc"] in places:
+            continue
+        reason = _REASONS.get(detail["type"], "取值不对")
         yield Fault(_place(detail["loc"]), reason.format(**detail.get("ctx", {})))
 
 

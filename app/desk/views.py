@@ -18,6 +18,7 @@ from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Problem
 from app.formats import BEIJING
+from app.forms import plain_text
 from app.models import Survey, SurveyState
 from app.services import areas, cards, evaluating, printing, publishing, results
 from surveys.library import bundled
@@ -30,15 +31,18 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
 
     questionnaire = SelectField(_("问卷"))
     area = SelectField(_("调查范围"), coerce=int)
-    title = StringField(_("调查名称"), [DataRequired(_("请填写调查名称。")), Length(max=200)])
+    title = StringField(
+        _("调查名称"), [DataRequired(_("请填写调查名称。")), Length(max=200), plain_text]
+    )
     opens_at = DateTimeLocalField(_("开始时间（北京时间）"), [DataRequired(_("请填写开始时间。"))])
     closes_at = DateTimeLocalField(_("截止时间（北京时间）"), [DataRequired(_("请填写截止时间。"))])
     contact = StringField(
-        _("群众有疑问时找谁"), [DataRequired(_("请填写群众有疑问时找谁。")), Length(max=200)]
+        _("群众有疑问时找谁"),
+        [DataRequired(_("请填写群众有疑问时找谁。")), Length(max=200), plain_text],
     )
     notice = TextAreaField(
         _("给群众看的说明：谁在调查、用途、谁能看到、保存多久、自愿参加"),
-        [DataRequired(_("请填写给群众看的说明。")), Length(max=2000)],
+        [DataRequired(_("请填写给群众看的说明。")), Length(max=2000), plain_text],
     )
 
 
@@ -75,7 +79,7 @@ def new_survey() -> ResponseReturnValue:
     return redirect(url_for("desk.survey", survey_id=made.id), 303)
 
 
-@blueprint.get("/surveys/<int:survey_id>")
+@blueprint.get("/surveys/<id:survey_id>")
 def survey(survey_id: int) -> ResponseReturnValue:
     """Show a survey: its state, its links, its cards and what has come in."""
     with reading() as session:
@@ -90,7 +94,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
         )
 
 
-@blueprint.post("/surveys/<int:survey_id>/state")
+@blueprint.post("/surveys/<id:survey_id>/state")
 def move_survey(survey_id: int) -> ResponseReturnValue:
     """Open, pause or close a survey."""
     try:
@@ -102,7 +106,7 @@ def move_survey(survey_id: int) -> ResponseReturnValue:
     return redirect(url_for("desk.survey", survey_id=survey_id), 303)
 
 
-@blueprint.get("/surveys/<int:survey_id>/posters/<int:poster_id>.png")
+@blueprint.get("/surveys/<id:survey_id>/posters/<id:poster_id>.png")
 def poster_image(survey_id: int, poster_id: int) -> Response:
     """Draw the QR code of a poster link."""
     with reading() as session:
@@ -114,7 +118,7 @@ def poster_image(survey_id: int, poster_id: int) -> Response:
     return send_file(BytesIO(png), "image/png")
 
 
-@blueprint.get("/surveys/<int:survey_id>/rates")
+@blueprint.get("/surveys/<id:survey_id>/rates")
 def rates(survey_id: int) -> ResponseReturnValue:
     """Show every measure with its counts and interval, overall and by town."""
     with reading() as session:
@@ -128,7 +132,7 @@ def rates(survey_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/surveys/<int:survey_id>/tables")
+@blueprint.get("/surveys/<id:survey_id>/tables")
 def tables(survey_id: int) -> ResponseReturnValue:
     """Show the frequency tables in the report's layout, and what the report printed differently."""
     with reading() as session:
@@ -142,7 +146,7 @@ def tables(survey_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/surveys/<int:survey_id>/scores/<rubric_id>")
+@blueprint.get("/surveys/<id:survey_id>/scores/<rubric_id>")
 def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
     """Show the score sheet: every point with its working, beside what the report printed."""
     with reading() as session:
@@ -156,7 +160,7 @@ def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/surveys/<int:survey_id>/scores/<rubric_id>/feed.json")
+@blueprint.get("/surveys/<id:survey_id>/scores/<rubric_id>/feed.json")
 def feed(survey_id: int, rubric_id: str) -> Response:
     """Hand out the measurements as a feed that other systems can score by themselves."""
     with reading() as session:

@@ -15,6 +15,7 @@ from app.access import current_staff
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput
+from app.forms import plain_text
 from app.models import Survey
 from app.services import areas, cards, printing, publishing
 
@@ -26,7 +27,9 @@ class BatchForm(FlaskForm):  # type: ignore[misc]
 
     area = SelectField(_("发到哪个片区"), coerce=int)
     size = IntegerField(_("张数"), [DataRequired(_("请填写张数。"))], default=10)
-    holder = StringField(_("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。"))])
+    holder = StringField(
+        _("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。")), plain_text]
+    )
 
 
 @blueprint.get("/")
@@ -37,7 +40,7 @@ def home() -> ResponseReturnValue:
     return render_template("field/home.html", surveys=found)
 
 
-@blueprint.get("/surveys/<int:survey_id>")
+@blueprint.get("/surveys/<id:survey_id>")
 def survey(survey_id: int) -> ResponseReturnValue:
     """Show the batches of a survey in my area, and how many cards came back."""
     with reading() as session:
@@ -45,7 +48,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
         return _survey_page(session, found, _batch_form(session))
 
 
-@blueprint.post("/surveys/<int:survey_id>")
+@blueprint.post("/surveys/<id:survey_id>")
 def make_batch(survey_id: int) -> ResponseReturnValue:
     """Make a batch of cards for an area of mine."""
     with transaction() as session:
@@ -65,7 +68,7 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
     return redirect(url_for("field.survey", survey_id=survey_id), 303)
 
 
-@blueprint.get("/batches/<int:batch_id>/sheet.pdf")
+@blueprint.get("/batches/<id:batch_id>/sheet.pdf")
 def sheet(batch_id: int) -> Response:
     """Print a batch; the sheet is a bundle of keys and is never kept by a cache."""
     with reading() as session:
@@ -75,7 +78,7 @@ def sheet(batch_id: int) -> Response:
     return send_file(BytesIO(pdf), "application/pdf", download_name=f"cards-{batch.id}.pdf")
 
 
-@blueprint.get("/batches/<int:batch_id>/cards/<int:serial>")
+@blueprint.get("/batches/<id:batch_id>/cards/<id:serial>")
 def card(batch_id: int, serial: int) -> ResponseReturnValue:
     """Show one card's code large, to be scanned from this screen."""
     with reading() as session:
@@ -84,7 +87,7 @@ def card(batch_id: int, serial: int) -> ResponseReturnValue:
     return render_template("field/card.html", batch=batch, serial=serial, code=code)
 
 
-@blueprint.get("/batches/<int:batch_id>/cards/<int:serial>.png")
+@blueprint.get("/batches/<id:batch_id>/cards/<id:serial>.png")
 def card_image(batch_id: int, serial: int) -> Response:
     """Draw one card's QR code."""
     with reading() as session:

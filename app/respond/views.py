@@ -100,8 +100,9 @@ def answer_poster(slug: str) -> ResponseReturnValue:
 @blueprint.get("/r/<receipt>")
 def receipt(receipt: str) -> ResponseReturnValue:
     """Say whether the answers with this receipt are counted, never what they say."""
+    receipt = codes.fold(receipt).upper()
     with reading() as session:
-        state = collecting.find_receipt(session, receipt.upper().replace(" ", "").replace("-", ""))
+        state = collecting.find_receipt(session, receipt)
     return render_template("respond/receipt.html", receipt=receipt, state=state)
 
 
@@ -121,13 +122,21 @@ def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
             delivery = Delivery(form.key, sheet, form.duration_seconds)
             receipt = collecting.record_submission(session, invitation, delivery, keys, _now())
     except AnswerConflict as conflict:
-        page = render_template("respond/conflict.html", conflict=conflict)
-        return page, conflict.status
+        return _conflict_page(conflict)
+    except CardSpent:
+        stored = _receipt_in_cookie(code) if code is not None else None
+        if stored is None:
+            raise
+        return _conflict_page(AnswerConflict(stored))
     # Only now, after the commit, is the resident told that the answers are kept.
     response = make_response(redirect(url_for("respond.receipt", receipt=receipt), 303))
     if code is not None:
         _set_receipt_cookie(response, code, receipt)
     return response
+
+
+def _conflict_page(conflict: AnswerConflict) -> ResponseReturnValue:
+    return render_template("respond/conflict.html", conflict=conflict), conflict.status
 
 
 def _form_page(session: Session, invitation: Invitation) -> str:

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.models import Area
+
+
+def within(branch: Area) -> ColumnElement[bool]:
+    """Return the condition that an area lies in this branch: the bound of every scoped query."""
+    return Area.path.startswith(branch.path)
 
 
 def add_area(session: Session, name: str, parent: Area | None = None) -> Area:
@@ -24,7 +29,7 @@ def find_area(session: Session, area_id: int, branch: Area | None = None) -> Are
     """Return one area, inside this branch if given. Raises `NotFound`."""
     query = select(Area).where(Area.id == area_id)
     if branch is not None:
-        query = query.where(Area.path.startswith(branch.path, autoescape=True))
+        query = query.where(within(branch))
     area = session.scalar(query)
     if area is None:
         raise NotFound
@@ -41,7 +46,7 @@ def find_area_by_name(session: Session, name: str) -> Area:
 
 def load_branch(session: Session, root: Area) -> Sequence[Area]:
     """Return an area and everything below it, parents before children."""
-    query = select(Area).where(Area.path.startswith(root.path, autoescape=True))
+    query = select(Area).where(within(root))
     return session.scalars(query.order_by(Area.path)).all()
 
 

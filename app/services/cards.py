@@ -11,6 +11,7 @@ from app.config import Keys, Settings
 from app.errors import InvalidInput, NotFound, Sentence
 from app.errors import say as _
 from app.models import Area, Batch, Card, CardState, Survey
+from app.services.areas import within
 from app.services.codes import card_code, code_hash
 from app.services.printing import CardFace, SheetHeading, card_sheet
 
@@ -80,7 +81,7 @@ def find_batch(session: Session, batch_id: int, branch: Area | None = None) -> B
     """Return one batch, inside this branch if given. Raises `NotFound`."""
     query = select(Batch).join(Batch.area).where(Batch.id == batch_id)
     if branch is not None:
-        query = query.where(Area.path.startswith(branch.path, autoescape=True))
+        query = query.where(within(branch))
     query = query.options(joinedload(Batch.area))
     batch = session.scalar(query)
     if batch is None:
@@ -93,7 +94,7 @@ def load_progress(session: Session, survey: Survey, branch: Area) -> list[BatchP
     batches = session.scalars(
         select(Batch)
         .join(Batch.area)
-        .where(Batch.survey_id == survey.id, Area.path.startswith(branch.path, autoescape=True))
+        .where(Batch.survey_id == survey.id, within(branch))
         .options(joinedload(Batch.area))
         .order_by(Batch.id)
     ).all()

@@ -37,9 +37,10 @@ def has_valid_check(code: str) -> bool:
 
 
 def fold(typed: str) -> str:
-    """Return what a person typed as plain digits: full-width folded, blanks and dashes dropped."""
+    """Return what a person typed as plain signs: full-width folded, blanks and dashes dropped."""
     plain = unicodedata.normalize("NFKC", typed)
-    return "".join(sign for sign in plain if not (sign.isspace() or sign in "-‐‑‒–—―−_"))
+    kept = "".join(sign for sign in plain if not (sign.isspace() or sign in "-‐‑‒–—―−_"))
+    return unicodedata.normalize("NFKC", kept)
 
 
 def card_code(key: bytes, seed: uuid.UUID, serial: int) -> str:

@@ -11,8 +11,12 @@ from sqlalchemy.orm import Session, joinedload
 from app.errors import InvalidInput, NotFound, Problem, Sentence
 from app.errors import say as _
 from app.models import Area, Poster, QuestionnaireVersion, Survey, SurveyState
+from app.services.areas import within
 from surveys.questionnaire import Questionnaire
 from surveys.reading import digest, dump_json
+
+# A slip of the keyboard, such as the year 20266, must not reach the calendar's arithmetic.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def _surveys() -> Select[Survey]:
 
 def _reaching(branch: Area) -> Select[Survey]:
     ancestors = [int(step) for step in branch.path.strip("/").split("/")]
-    inside = Area.path.startswith(branch.path, autoescape=True)
+    inside = within(branch)
     return _surveys().where(inside | Survey.area_id.in_(ancestors))
 
 
@@ -155,6 +159,11 @@ def _check_plan(plan: SurveyPlan) -> None:
         faults["title"] = _("请填写调查名称。")
     if len(plan.title) > 200:
         faults["title"] = _("最多 200 个字。")
+    for field in ("opens_at", "closes_at"):
+        if not _FIRST_YEAR <= getattr(plan, field).year <= _LAST_YEAR:
+            faults[field] = _(
+                "年份应在 %(first)s 到 %(last)s 之间。", first=_FIRST_YEAR, last=_LAST_YEAR
+            )
     if plan.closes_at <= plan.opens_at:
         faults["closes_at"] = _("截止时间应晚于开始时间。")
     if not plan.contact.strip():
@@ -170,4 +179,4 @@ def _check_plan(plan: SurveyPlan) -> None:
 def _inside(query: Select[Survey], branch: Area | None) -> Select[Survey]:
     if branch is None:
         return query
-    return query.where(Area.path.startswith(branch.path, autoescape=True))
+    return query.where(within(branch))

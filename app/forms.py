@@ -1,0 +1,16 @@
+"""What the forms of all audiences share."""
+
+import unicodedata
+
+from flask_babel import gettext as _
+from wtforms import Field, Form, ValidationError
+
+
+def plain_text(_form: Form, field: Field) -> None:
+    """Refuse control characters, which no keyboard types and no database keeps alike.
+
+    Raises `ValidationError`; line breaks and tabs are text.
+    """
+    text = field.data or ""
+    if any(unicodedata.category(sign) == "Cc" and sign not in "\r\n\t" for sign in text):
+        raise ValidationError(_("含有不能保存的控制字符，请删去。"))
