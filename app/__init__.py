@@ -3,10 +3,10 @@
 import logging
 from typing import Any
 
-from flask import Flask, current_app, g, has_request_context, render_template, request
+from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
-from flask_babel import Babel, get_locale, lazy_gettext
+from flask_babel import Babel, lazy_gettext
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
@@ -22,6 +22,7 @@ from app import access, cli, db, desk, field, formats, headers, respond
 from app.config import PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
+from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
 from app.services import codes, evaluating
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     published.bundled()
     evaluating.rubrics()
     app = _App(__name__)
+    app.session_interface = access.StaffSessions()
     app.extensions["minping"] = settings
     app.url_map.converters["id"] = _RowId
     app.config.from_mapping(_flask_settings(settings))
@@ -86,7 +88,7 @@ def _flask_settings(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": settings.keys.session,
         "ALEMBIC": {"script_location": str(PROJECT / "migrations")},
         "ALEMBIC_CONTEXT": {"render_as_batch": True, "render_item": _render_item},
-        "BABEL_DEFAULT_LOCALE": "zh_Hans_CN",
+        "BABEL_DEFAULT_LOCALE": CHINESE,
         "BOOTSTRAP_SERVE_LOCAL": True,
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
         "SESSION_COOKIE_NAME": "staff",
@@ -105,19 +107,11 @@ def _render_item(kind: str, item: object, _context: object) -> str | bool:
 
 
 def _add_extensions(app: Flask) -> None:
-    babel.init_app(app, locale_selector=_locale)
+    babel.init_app(app, locale_selector=chosen_language)
     bootstrap.init_app(app)
     csrf.init_app(app)
     access.init_app(app)
     headers.init_app(app)
-
-
-def _locale() -> str:
-    """Chinese unless the address asks for English; staff pages remember it in a cookie."""
-    if not has_request_context():  # a command words its refusals too
-        return "zh_Hans_CN"
-    chosen = request.args.get("lang") or request.cookies.get("lang") or "zh"
-    return "en" if chosen == "en" else "zh_Hans_CN"
 
 
 def _add_formats(app: Flask) -> None:
@@ -133,8 +127,7 @@ def _add_formats(app: Flask) -> None:
 
 
 def _html_lang() -> str:
-    locale = get_locale()
-    return "en" if locale is not None and locale.language == "en" else "zh-CN"
+    return "en" if chosen_language() == ENGLISH else "zh-CN"
 
 
 def _add_checks(app: Flask) -> None:

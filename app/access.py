@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, g, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -37,6 +48,16 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 
     name = StringField(_("用户名"), [DataRequired(_("请填写用户名。")), Length(max=64), plain_text])
     password = PasswordField(_("密码"), [DataRequired(_("请填写密码。")), Length(max=200)])
+
+
+class StaffSessions(SecureCookieSessionInterface):
+    """Sessions for staff only: a resident's request neither reads nor writes one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session, or nothing on residents' pages (the request has no route yet)."""
+        if request.path.startswith(("/s/", "/p/", "/r/")):
+            return None
+        return super().open_session(app, request)
 
 
 def init_app(app: Flask) -> None:

@@ -15,6 +15,11 @@ _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ances
 _STAFF = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'"
 
 
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
+)
 _STATIC = {"static", "bootstrap.static"}
 
 
@@ -43,10 +48,8 @@ def _write(response: Response) -> Response:
         _compress(response)
     headers = response.headers
     headers["Content-Security-Policy"] = _residents() if residents else _STAFF
-    headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Permissions-Policy"] = "geolocation=(), microphone=(), camera=()"
+    headers.extend(_ALWAYS)
     if request.endpoint not in _STATIC or response.status_code >= 400:
         headers["Cache-Control"] = _cache_rule(response)
     if settings().base_url.startswith("https://"):

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent
+from app.language import chosen_language
 from app.respond import forms
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
@@ -146,7 +146,7 @@ def _form_page(session: Session, invitation: Invitation) -> str:
         invitation.survey_title,
         invitation.notice,
         invitation.contact,
-        str(get_locale()),
+        chosen_language(),
     )
     if shape not in _empty_forms:
         if len(_empty_forms) == _MOST_EMPTY_FORMS:

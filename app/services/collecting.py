@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Insert, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.config import Keys
@@ -103,7 +103,12 @@ _CLAIM = (
     .where(Card.id == bindparam("card_id"), Card.state == CardState.ISSUED)
     .values(state=CardState.ANSWERED)
 )
-_INSERT = insert(Submission)
+_RELEASE = update(Card).where(Card.id == bindparam("card_id")).values(state=CardState.ISSUED)
+# The database decides whether a key (and with it the receipt) is new, also at the same instant.
+_INSERT: dict[str, Insert] = {
+    "sqlite": sqlite.insert(Submission).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(Submission).on_conflict_do_nothing(),
+}
 
 
 def find_card(session: Session, code: str, keys: Keys) -> Invitation:
@@ -204,16 +209,16 @@ def record_submission(
     `CardSpent` or `SurveyNotOpen` when this is a first delivery and cannot be taken.
     """
     try:
-        # A savepoint: if the key turns out to be stored already, the card is not spent for it.
-        with session.begin_nested():
-            ensure_open(invitation, now)
-            _claim_card(session, invitation)
-            receipt = _insert(session, invitation, delivery, keys, now)
+        ensure_open(invitation, now)
+        _claim_card(session, invitation)
     except (CardSpent, SurveyNotOpen) as refusal:
         return _stored_receipt(session, invitation, delivery, refusal)
-    except IntegrityError as refusal:
-        return _stored_receipt(session, invitation, delivery, refusal)
-    return receipt
+    receipt = receipt_code(keys.receipt, delivery.key)
+    if _insert(session, invitation, delivery, receipt, now):
+        return receipt
+    # This card was still unused, so the key came with another card: this one is not spent for it.
+    _release_card(session, invitation)
+    return _stored_receipt(session, invitation, delivery)
 
 
 def _claim_card(session: Session, invitation: Invitation) -> None:
@@ -224,10 +229,15 @@ def _claim_card(session: Session, invitation: Invitation) -> None:
         raise CardSpent
 
 
+def _release_card(session: Session, invitation: Invitation) -> None:
+    if invitation.card_id is not None:
+        session.connection().execute(_RELEASE, {"card_id": invitation.card_id})
+
+
 def _insert(
-    session: Session, invitation: Invitation, delivery: Delivery, keys: Keys, now: datetime
-) -> str:
-    receipt = receipt_code(keys.receipt, delivery.key)
+    session: Session, invitation: Invitation, delivery: Delivery, receipt: str, now: datetime
+) -> bool:
+    """Insert the submission unless its key is stored already; return whether it was inserted."""
     row = {
         "key": delivery.key,
         "survey_id": invitation.survey_id,
@@ -244,16 +254,22 @@ def _insert(
         "digest": delivery.sheet.digest(),
         "receipt": receipt,
     }
-    session.connection().execute(_INSERT, row)
-    return receipt
+    connection = session.connection()
+    # SQLAlchemy forgets an insert's row count unless asked to keep it.
+    kept = {"preserve_rowcount": True}
+    inserted = connection.execute(_INSERT[connection.dialect.name], row, execution_options=kept)
+    return inserted.rowcount == 1
 
 
 def _stored_receipt(
-    session: Session, invitation: Invitation, delivery: Delivery, refusal: Exception
+    session: Session,
+    invitation: Invitation,
+    delivery: Delivery,
+    refusal: Exception | None = None,
 ) -> str:
     stored = session.get(Submission, delivery.key)
     if stored is None:
-        raise refusal
+        raise refusal or CardSpent
     if stored.survey_id != invitation.survey_id or stored.digest != delivery.sheet.digest():
         raise AnswerConflict(stored.receipt) from refusal
     return stored.receipt

@@ -1,0 +1,191 @@
+"""A fieldworker's way: make cards for one's own area, print them, see which came back."""
+
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import pypdfium2  # type: ignore[import-untyped]  # no stubs and no types of its own
+import pytest
+import zxingcpp
+from flask import Flask
+from PIL import Image
+from sqlalchemy import func, select
+
+from app.db import reading
+from app.models import Batch
+from app.services.cards import find_batch
+from app.services.codes import in_fours
+from tests.conftest import (
+    BASE_URL,
+    FIELDWORKER,
+    StartApp,
+    Visitor,
+    Zone,
+    card_states,
+    change_survey,
+    snapshot,
+    void_card,
+)
+
+
+def codes_in(picture: Image.Image) -> list[str]:
+    return [found.text for found in zxingcpp.read_barcodes(picture)]
+
+
+def codes_on(sheet: bytes) -> set[str]:
+    document = pypdfium2.PdfDocument(sheet)
+    pages = [page.render(scale=150 / 72).to_pil().convert("L") for page in document]
+    return {text for page in pages for text in codes_in(page)}
+
+
+def newest_batch(app: Flask) -> int:
+    with app.app_context(), reading() as session:
+        return session.scalars(select(func.max(Batch.id))).one()
+
+
+def batches_of(visitor: Visitor, survey_id: int) -> list[str]:
+    page = visitor.get(f"/field/surveys/{survey_id}")
+    return [box.text for box in page.html.all("div", **{"class": "card-body"})]
+
+
+def test_a_batch_is_made_for_an_area(app: Flask, fieldworker: Visitor, here: Zone) -> None:
+    fieldworker.fill(f"/field/surveys/{here.survey}", size="7", holder=" 村委会 ")
+    newest = newest_batch(app)
+    with app.app_context(), reading() as session:
+        batch = find_batch(session, newest)
+    assert (batch.size, batch.holder) == (7, "村委会")
+    assert (batch.survey_id, batch.area_id) == (here.survey, here.towns[0])
+    assert len(card_states(app, batch.id)) == 7
+
+
+def test_a_fieldworker_sees_the_cards_of_his_town_alone(
+    fieldworker: Visitor, evaluator: Visitor, here: Zone
+) -> None:
+    path = f"/field/surveys/{here.survey}"
+    evaluator.fill(path, area=str(here.towns[1]), size="2", holder="东埔村委会")
+    assert len(batches_of(evaluator, here.survey)) == 2
+    (own,) = batches_of(fieldworker, here.survey)
+    assert own.startswith("忠门镇")
+
+
+def test_a_fieldworker_reaches_no_batch_of_another_town(
+    app: Flask, fieldworker: Visitor, evaluator: Visitor, here: Zone
+) -> None:
+    path = f"/field/surveys/{here.survey}"
+    evaluator.fill(path, area=str(here.towns[1]), size="2", holder="东埔村委会")
+    made = newest_batch(app)
+    for tail in ("sheet.pdf", "cards/1", "cards/1.png"):
+        evaluator.get(f"/field/batches/{made}/{tail}")
+        fieldworker.get(f"/field/batches/{made}/{tail}", status=404)
+
+
+def test_progress_counts_each_state(
+    app: Flask, fieldworker: Visitor, visitor: Visitor, here: Zone, noise: Zone
+) -> None:
+    visitor.submit(f"/s/{here.codes[0]}")
+    visitor.submit(f"/s/{here.codes[1]}")
+    visitor.submit(f"/s/{noise.codes[0]}")
+    void_card(app, here.batch, 3)
+    (shown,) = batches_of(fieldworker, here.survey)
+    assert "共 6 张：已答 2，未答 3，作废 1" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"size": "-1"}, "张数应在 1 到 10000 之间。"),
+        ({"size": "10001"}, "张数应在 1 到 10000 之间。"),
+        ({"size": "9" * 40}, "张数应在 1 到 10000 之间。"),
+        ({"size": "0"}, "张"),
+        ({"size": ""}, "请填写张数。"),
+        ({"size": "ten"}, ""),
+        ({"holder": ""}, "请填写领卡人或存放处。"),
+        ({"holder": "   "}, "请填写领卡人或存放处。"),
+        ({"holder": "长" * 101}, "最多 100 个字。"),
+        ({"area": "none"}, ""),
+    ],
+)
+def test_a_batch_that_cannot_be_made_says_why(
+    changes: dict[str, str], sentence: str, app: Flask, fieldworker: Visitor, here: Zone
+) -> None:
+    before = snapshot(app)
+    filled = {"size": "3", "holder": "村委会", **changes}
+    page = fieldworker.fill(f"/field/surveys/{here.survey}", status=422, **filled)
+    assert page.errors
+    assert sentence in page.errors
+    assert not page.errors.isascii(), "an error in English"
+    assert page.fields()["holder"] == [filled["holder"]]
+    assert snapshot(app) == before
+
+
+def test_an_area_outside_the_survey_is_refused(app: Flask, evaluator: Visitor, here: Zone) -> None:
+    change_survey(app, here.survey, area_id=here.towns[1])
+    sent = {"area": str(here.towns[2]), "size": "3", "holder": "村委会"}
+    page = evaluator.fill(f"/field/surveys/{here.survey}", status=422, **sent)
+    assert "这个片区不在本次调查的范围内。" in page.errors
+
+
+def test_a_sheet_holds_every_card_and_each_opens_the_form(
+    fieldworker: Visitor, visitor: Visitor, here: Zone
+) -> None:
+    page = fieldworker.get(f"/field/batches/{here.batch}/sheet.pdf")
+    assert page.response.mimetype == "application/pdf"
+    printed = codes_on(page.response.data)
+    assert printed == {f"{BASE_URL}/s/{code}" for code in here.codes}
+    for address in printed:
+        visitor.open_form(urlsplit(address).path)
+
+
+def test_a_sheet_can_be_printed_again(fieldworker: Visitor, here: Zone) -> None:
+    path = f"/field/batches/{here.batch}/sheet.pdf"
+    first, second = (fieldworker.get(path).response.data for _ in range(2))
+    assert codes_on(first) == codes_on(second)
+
+
+def test_a_title_that_no_font_has_says_so(app: Flask, fieldworker: Visitor, here: Zone) -> None:
+    change_survey(app, here.survey, title="满意度调查😀")
+    page = fieldworker.get(f"/field/batches/{here.batch}/sheet.pdf", status=None)
+    assert 400 <= page.status < 500
+    assert "请改用别的字" in page.text
+
+
+def test_an_address_too_long_for_a_code_says_so(start_app: StartApp, here: Zone) -> None:
+    visitor = Visitor(start_app(base_url=f"https://{'long-' * 12}name.example"))
+    visitor.sign_in(FIELDWORKER)
+    for tail in ("sheet.pdf", "cards/1.png"):
+        page = visitor.get(f"/field/batches/{here.batch}/{tail}", status=None)
+        assert 400 <= page.status < 500
+        assert "请换用更短的域名" in page.text
+
+
+def test_a_card_is_shown_on_the_screen(fieldworker: Visitor, here: Zone) -> None:
+    page = fieldworker.get(f"/field/batches/{here.batch}/cards/2")
+    assert in_fours(here.codes[1]) in page.text
+    (image,) = page.html.all("img")
+    picture = Image.open(BytesIO(fieldworker.get(image.attributes["src"]).response.data))
+    assert codes_in(picture) == [f"{BASE_URL}/s/{here.codes[1]}"]
+
+
+@pytest.mark.parametrize(
+    ("serial", "links"), [(1, ["2"]), (2, ["1", "3"]), (6, ["5"])], ids=["first", "second", "last"]
+)
+def test_cards_can_be_paged_through(
+    serial: int, links: list[str], fieldworker: Visitor, here: Zone
+) -> None:
+    page = fieldworker.get(f"/field/batches/{here.batch}/cards/{serial}")
+    (pages,) = page.html.all("nav", **{"aria-label": "前后翻看"})
+    found = [each.attributes["href"] for each in pages.all("a")]
+    assert [address.rsplit("/", 1)[1] for address in found] == links
+
+
+@pytest.mark.parametrize("tail", ["cards/0", "cards/7", "cards/0.png", "cards/7.png"])
+def test_a_card_that_the_batch_does_not_hold_is_not_found(
+    tail: str, fieldworker: Visitor, here: Zone
+) -> None:
+    fieldworker.get(f"/field/batches/{here.batch}/{tail}", status=404)
+
+
+def test_codes_are_kept_by_no_cache(fieldworker: Visitor, here: Zone) -> None:
+    """A sheet is a bundle of keys."""
+    for tail in ("sheet.pdf", "cards/1", "cards/1.png"):
+        headers = fieldworker.get(f"/field/batches/{here.batch}/{tail}").response.headers
+        assert "no-store" in headers["Cache-Control"], tail

@@ -1,0 +1,129 @@
+"""Settings and secret keys: what cannot be used is named, and stops the start."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from app.config import SETTINGS, Keys, Mode, SettingError, read_keys, read_settings
+
+
+def settings_of(folder: Path, **environ: str) -> object:
+    return read_settings({"MINPING_INSTANCE": str(folder), **environ})
+
+
+def test_without_an_environment_everything_is_safe(tmp_path: Path) -> None:
+    read = read_settings({"MINPING_INSTANCE": str(tmp_path)})
+    assert read.mode is Mode.PRODUCTION
+    assert read.database_url == f"sqlite:///{tmp_path / 'minping.sqlite3'}"
+    assert (read.trusted_proxies, read.cookie_secure, read.font) == (0, False, None)
+
+
+def test_the_environment_is_read(tmp_path: Path) -> None:
+    read = read_settings(
+        {
+            "MINPING_INSTANCE": str(tmp_path),
+            "DATABASE_URL": "postgresql+psycopg://db/minping",
+            "MINPING_MODE": "demo",
+            "MINPING_BASE_URL": "https://minping.example/",
+            "MINPING_SECRETS": str(tmp_path / "other.json"),
+            "MINPING_FONT": "/fonts/one.ttf",
+            "TRUSTED_PROXIES": "2",
+        }
+    )
+    assert read.database_url == "postgresql+psycopg://db/minping"
+    assert (read.mode, read.base_url) == (Mode.DEMO, "https://minping.example")
+    assert (read.trusted_proxies, read.font) == (2, Path("/fonts/one.ttf"))
+    assert (tmp_path / "other.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "switch", "is_secure"),
+    [
+        ("https://minping.example", "", True),
+        ("http://minping.example", "", False),
+        ("http://minping.example", "1", True),
+        ("https://minping.example", "0", False),
+    ],
+)
+def test_cookies_are_secure_where_the_address_is(
+    address: str, switch: str, is_secure: bool, tmp_path: Path
+) -> None:
+    environ = {"MINPING_BASE_URL": address, "MINPING_COOKIE_SECURE": switch}
+    read = read_settings({"MINPING_INSTANCE": str(tmp_path), **environ})
+    assert read.cookie_secure is is_secure
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"MINPING_MODE": "debug"},
+        {"MINPING_BASE_URL": "minping.example"},
+        {"MINPING_BASE_URL": "ftp://minping.example"},
+        {"TRUSTED_PROXIES": "-1"},
+        {"TRUSTED_PROXIES": "many"},
+        {"MINPING_COOKIE_SECURE": "yes"},
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_used_is_named(environ: Mapping[str, str], tmp_path: Path) -> None:
+    ((name, value),) = environ.items()
+    with pytest.raises(SettingError, match=name) as caught:
+        settings_of(tmp_path, **environ)
+    assert value in str(caught.value)
+
+
+def test_every_setting_is_explained() -> None:
+    assert all(one.help.endswith(".") for one in SETTINGS)
+    assert len({one.name for one in SETTINGS}) == len(SETTINGS)
+
+
+def test_the_first_start_makes_keys_that_only_the_owner_reads(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    keys = read_keys(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    values = [getattr(keys, name) for name in Keys.__slots__]
+    assert len(set(values)) == 4
+    assert {len(value) for value in values} == {32}
+
+
+def test_the_second_start_reads_the_same_keys(tmp_path: Path) -> None:
+    assert read_keys(tmp_path / "secrets.json") == read_keys(tmp_path / "secrets.json")
+
+
+def test_two_installations_have_keys_of_their_own(tmp_path: Path) -> None:
+    assert read_keys(tmp_path / "a.json") != read_keys(tmp_path / "b.json")
+
+
+def test_keys_are_not_printed(tmp_path: Path) -> None:
+    assert repr(read_keys(tmp_path / "secrets.json")) == "Keys()"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_keys_that_others_may_read_are_refused(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    read_keys(path)
+    path.chmod(mode)
+    with pytest.raises(SettingError, match="chmod 600"):
+        read_keys(path)
+
+
+@pytest.mark.parametrize("name", Keys.__slots__)
+@pytest.mark.parametrize("key", ["", "00" * 31])
+def test_a_short_key_is_refused_by_name(name: str, key: str, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    read_keys(path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**stored, name: key}), encoding="utf-8")
+    with pytest.raises(SettingError, match=f"“{name}”"):
+        read_keys(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"card": "not hexadecimal"}', '{"card": 3}'])
+def test_a_spoilt_key_file_is_refused_by_name(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.touch(mode=0o600)
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingError, match=r"secrets\.json"):
+        read_keys(path)
