@@ -44,7 +44,8 @@ def make_engine(url: str) -> Engine:
             url, pool_size=20, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
         )
     # hide_parameters: what people answered must not reach the log by way of an error message.
-    options: dict[str, Any] = {"hide_parameters": True}
+    # The connection used last is used next: its page cache is warm.
+    options: dict[str, Any] = {"hide_parameters": True, "pool_use_lifo": True}
     if pysqlite3 is not None:
         options["module"] = pysqlite3
     # isolation_level None: the driver begins nothing by itself, `_begin` below does.

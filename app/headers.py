@@ -61,7 +61,8 @@ def _compress(response: Response) -> None:
     # Only the residents' pages: they must fit one round trip on a weak network, and they hold
     # nothing that belongs to a session, which compression could leak.
     response.vary.add("Accept-Encoding")
-    if response.mimetype == "text/html" and request.accept_encodings["gzip"] > 0:
+    is_page = response.mimetype == "text/html" and response.status_code != 303
+    if is_page and request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(response.get_data(), compresslevel=6, mtime=0))
         response.content_encoding = "gzip"
 

@@ -1,14 +1,16 @@
 """Tables only: no rules, no queries, no callbacks."""
 
 from app.models.area import Area
+from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardState
-from app.models.staff import Role, Staff
+from app.models.staff import Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Channel, Origin, Submission, SubmissionState
 from app.models.survey import Poster, QuestionnaireVersion, Survey, SurveyState
 
 __all__ = [
     "Area",
+    "AuditEntry",
     "Base",
     "Batch",
     "Card",
@@ -18,7 +20,10 @@ __all__ = [
     "Poster",
     "QuestionnaireVersion",
     "Role",
+    "SignIn",
+    "SignInOutcome",
     "Staff",
+    "StaffSession",
     "Submission",
     "SubmissionState",
     "Survey",
