@@ -73,7 +73,7 @@ class QuestionnaireError(ValueError):
 def load(path: Path) -> Questionnaire:
     """Read and check one TOML file. Raises `QuestionnaireError` with every fault found."""
     try:
-        return parse_toml(path.read_text(encoding="utf-8"), path.name)
+        return parse_toml(path.read_text(encoding="utf-8-sig"), path.name)  # Notepad adds a BOM
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionnaireError(path.name, [Fault("文件", f"无法读取：{error}")]) from error
 
@@ -102,7 +102,9 @@ def parse_document(document: Any, file: str) -> Questionnaire:  # noqa: ANN401 -
         raise QuestionnaireError(file, [Fault("format", f"应为 {FORMAT}")])
     body = {key: value for key, value in document.items() if key != "format"}
     try:
-        questionnaire = _ADAPTER.validate_python(body)
+        # By way of JSON, where strict reading still knows lists and words from the rest: without
+        # it `required = "no"` would quietly become false.
+        questionnaire = _ADAPTER.validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
         raise QuestionnaireError(file, _shape_faults(error)) from error
     if faults := list(_contradictions(questionnaire)):
@@ -142,7 +144,13 @@ def _shape_faults(error: ValidationError) -> Iterator[Fault]:
         if detail["type"] == "too_short" and detail["loc"] in places:
             continue
         reason = _REASONS.get(detail["type"], "取值不对")
-        yield Fault(_place(detail["loc"]), reason.format(**detail.get("ctx", {})))
+        context = {name: _in_chinese(value) for name, value in detail.get("ctx", {}).items()}
+        yield Fault(_place(detail["loc"]), reason.format(**context))
+
+
+def _in_chinese(value: object) -> str:
+    """Write a list of allowed words as a Chinese reader expects it."""
+    return str(value).replace(" or ", "、").replace(", ", "、").replace("'", "")
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -198,6 +206,10 @@ def _item_faults(measure: Measure, item: Item, question: Question) -> Iterator[F
     for name, codes in (("positive", item.positive), ("unsure", item.unsure)):
         for code in sorted(codes - set(question.codes)):
             yield Fault(f"{place}.{name}", f"题目“{question.id}”没有选项“{code}”")
+    if not measure.per_option:
+        for code in sorted(item.positive & (item.unsure or _unsure_codes(question))):
+            reason = f"选项“{code}”是不清楚或不适用，不能算作肯定回答"
+            yield Fault(f"{place}.positive", reason)
     if (question.kind is QuestionKind.MULTIPLE) is not measure.per_option:
         yield Fault(place, "多选题须用逐项占比（per_option），单选题不能用")
 
@@ -219,12 +231,15 @@ def _with_unsure(questionnaire: Questionnaire, measure: Measure) -> Measure:
     return replace(
         measure,
         items=tuple(
-            item if item.unsure else replace(item, unsure=_unsure_codes(questionnaire, item))
+            item
+            if item.unsure
+            else replace(item, unsure=_unsure_codes(questionnaire.question(item.question)))
             for item in measure.items
         ),
     )
 
 
-def _unsure_codes(questionnaire: Questionnaire, item: Item) -> frozenset[str]:
-    options = questionnaire.question(item.question).options
-    return frozenset(option.code for option in options if option.kind is not OptionKind.ORDINARY)
+def _unsure_codes(question: Question) -> frozenset[str]:
+    return frozenset(
+        option.code for option in question.options if option.kind is not OptionKind.ORDINARY
+    )

@@ -163,10 +163,16 @@ def _form_again(
 ) -> ResponseReturnValue:
     """Show the filled form again with everything that is wrong, and nothing lost."""
     faults = refusal.faults if isinstance(refusal, InvalidAnswers) else ()
+    # A good token is kept, so that the time counts from the first look and not from the last.
+    token = (
+        fields[forms.TOKEN_FIELD][0]
+        if faults
+        else forms.sign(settings().keys.session, invitation.questionnaire_digest)
+    )
     page = _render_form(
         invitation,
         questionnaire,
-        forms.sign(settings().keys.session, invitation.questionnaire_digest),
+        token,
         _key_or_new(fields),
         chosen=fields,
         faults={fault.question: fault for fault in faults},

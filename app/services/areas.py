@@ -46,13 +46,17 @@ def find_area_by_name(session: Session, name: str) -> Area:
 
 def load_branch(session: Session, root: Area) -> Sequence[Area]:
     """Return an area and everything below it, parents before children."""
-    query = select(Area).where(within(root))
-    return session.scalars(query.order_by(Area.path)).all()
+    return _in_tree_order(session.scalars(select(Area).where(within(root))).all())
 
 
 def load_all(session: Session) -> Sequence[Area]:
     """Return every area, parents before children."""
-    return session.scalars(select(Area).order_by(Area.path)).all()
+    return _in_tree_order(session.scalars(select(Area)).all())
+
+
+def _in_tree_order(found: Sequence[Area]) -> Sequence[Area]:
+    # Not in the database: as text, "10/" stands before "9/", and collations differ.
+    return sorted(found, key=lambda area: [int(step) for step in area.path.split("/")[:-1]])
 
 
 def children_of(session: Session, area: Area) -> Sequence[Area]:

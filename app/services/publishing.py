@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import InvalidInput, NotFound, Problem, Sentence
@@ -34,16 +35,19 @@ def keep_questionnaire(session: Session, questionnaire: Questionnaire) -> Questi
     """Return the stored snapshot of this questionnaire, writing it the first time."""
     fingerprint = digest(questionnaire)
     query = select(QuestionnaireVersion).where(QuestionnaireVersion.digest == fingerprint)
-    version = session.scalar(query)
-    if version is None:
-        version = QuestionnaireVersion(
-            code=questionnaire.id,
-            title=questionnaire.title,
-            digest=fingerprint,
-            document=dump_json(questionnaire),
-        )
-        session.add(version)
-        session.flush()
+    version = QuestionnaireVersion(
+        code=questionnaire.id,
+        title=questionnaire.title,
+        digest=fingerprint,
+        document=dump_json(questionnaire),
+    )
+    try:
+        # Written first and looked for afterwards: of two at once, one writes and both find it.
+        with session.begin_nested():
+            session.add(version)
+            session.flush()
+    except IntegrityError:
+        version = session.scalars(query).one()
     return version
 
 

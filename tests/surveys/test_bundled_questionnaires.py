@@ -1,5 +1,6 @@
 """The bundled questionnaires, and what tells the printed one from the fielded one."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_only_question_8_offers_dont_know(questionnaire: Questionnaire) -> None:
 
 def test_a_snapshot_gives_the_questionnaire_back(questionnaire: Questionnaire) -> None:
     assert parse_json(dump_json(questionnaire), questionnaire.id) == questionnaire
+
+
+def test_a_snapshot_does_not_depend_on_the_order_of_our_fields(
+    questionnaire: Questionnaire,
+) -> None:
+    text = dump_json(questionnaire)
+    canonical = json.dumps(
+        json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    )
+    assert text == canonical
 
 
 def test_a_snapshot_of_a_snapshot_is_the_same_text(questionnaire: Questionnaire) -> None:

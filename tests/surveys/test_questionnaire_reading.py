@@ -194,7 +194,7 @@ SHAPES = {
     ),
     "an unknown kind of question": (
         document(question("q1", kind="free")),
-        ("sections[1].questions[1].kind", "取值只能是 'single' or 'multiple'"),
+        ("sections[1].questions[1].kind", "取值只能是 single、multiple"),
     ),
     "an empty text": (document(title=""), ("title", "不能为空")),
     "a long text": (document(title="长" * 2001), ("title", "最多 2000 个字符")),
@@ -347,3 +347,25 @@ def test_asking_for_what_is_not_there_raises(find: str) -> None:
     read = parse_document(document(), "clinic.toml")
     with pytest.raises(KeyError):
         getattr(read, find)("q9")
+
+
+def test_not_knowing_cannot_be_a_positive_answer() -> None:
+    options = [option("good", "满意"), option("unsure", "不清楚", kind="dont_know")]
+    items = [{"question": "q1", "positive": ["good", "unsure"]}]
+    given = document(question("q1", options=options), measures=[measure("m", items=items)])
+    (fault,) = faults(given)
+    assert fault[0] == "measures.m.items.q1.positive"
+    assert "unsure" in fault[1]
+
+
+def test_a_word_is_no_switch() -> None:
+    assert faults(document(question("q1", required="no"))) == [
+        ("sections[1].questions[1].required", "应为 true 或 false")
+    ]
+
+
+def test_a_file_saved_by_notepad_is_read(tmp_path: Path) -> None:
+    bundled = Path(__file__).parents[2] / "surveys/library/beian-2020-printed.toml"
+    copy = tmp_path / "notepad.toml"
+    copy.write_text(bundled.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load(copy) == load(bundled)
