@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
-from app import access, cli, db, desk, field, formats, headers, respond
+from app import access, account, cli, db, desk, field, formats, headers, respond
 from app.config import PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
@@ -70,8 +70,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     Alembic(app, metadatas=Base.metadata, engines=engine)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
-    for blueprint in (respond.blueprint, access.blueprint, field.blueprint, desk.blueprint):
-        app.register_blueprint(blueprint)
+    for audience in (respond, access, account, field, desk):
+        app.register_blueprint(audience.blueprint)
     csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
     _add_checks(app)
     _add_formats(app)
@@ -172,14 +172,20 @@ def _problem_page(problem: Problem) -> ResponseReturnValue:
             heading = _("这张卡不能用")
         case SurveyNotOpen():
             heading = _("现在不能填写")
+        case Unavailable():
+            heading = _("系统正忙")
         case _:
             heading = str(_HEADINGS.get(problem.status, _HEADINGS[400]))
-    return _page(heading, str(problem.sentence), problem.status)
+    page = _page(heading, str(problem.sentence), problem.status)
+    return (*page, {"Retry-After": "10"}) if isinstance(problem, Unavailable) else page
 
 
 def _busy_page(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("database: %s", getattr(error, "orig", type(error).__name__))
-    return *_page(_("系统正忙"), str(Unavailable.sentence), 503), {"Retry-After": "10"}
+    sentence = str(Unavailable.sentence)
+    if headers.is_staff_side():
+        sentence = _("系统正忙，这一步还没有办成。请过一会儿再试。")
+    return *_page(_("系统正忙"), sentence, 503), {"Retry-After": "10"}
 
 
 def _unstorable_page(_error: DataError) -> ResponseReturnValue:
@@ -209,6 +215,5 @@ def _http_page(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:
-    staff_side = request.blueprint in {"desk", "field", "signin"}
-    template = "problem.html" if staff_side else "respond/problem.html"
+    template = "problem.html" if headers.is_staff_side() else "respond/problem.html"
     return render_template(template, heading=heading, sentence=sentence), status

@@ -1,6 +1,7 @@
 """The commands: `flask --app wsgi …`. Each opens one transaction and calls a service."""
 
 import json
+import re
 import secrets
 import socket
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import assert_never
 
 import click
 from flask import Flask, current_app
@@ -22,8 +24,8 @@ from app.config import Mode, settings
 from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
 from app.errors import InvalidInput, Problem
 from app.formats import BEIJING, instant, percent
-from app.models import Role, SurveyState
-from app.services import accounts, areas, cards, evaluating, printing, publishing, results
+from app.models import Role, Staff, SurveyState
+from app.services import accounts, areas, audit, cards, evaluating, printing, publishing, results
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
 
@@ -34,12 +36,21 @@ surveys = AppGroup("surveys", help="调查：从问卷新建，开放、暂停�
 area_group = AppGroup("areas", help="片区：添加、列出。")
 card_group = AppGroup("cards", help="二维码卡：制作、输出可打印的 PDF。")
 staff_group = AppGroup("staff", help="工作人员账号。")
+audit_group = AppGroup("audit", help="操作记录：核对、输出最后一条的编号和摘要。")
 demo_group = AppGroup("demo", help="演示数据。")
 
 
 def init_app(app: Flask) -> None:
     """Register every command."""
-    for group in (questionnaires, surveys, area_group, card_group, staff_group, demo_group):
+    for group in (
+        questionnaires,
+        surveys,
+        area_group,
+        card_group,
+        staff_group,
+        audit_group,
+        demo_group,
+    ):
         app.cli.add_command(group)
     for command in (rates, score, serve, doctor):
         app.cli.add_command(command)
@@ -136,6 +147,7 @@ def create_survey(
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
         survey = publishing.make_survey(session, bundled()[questionnaire], place, plan)
+        _record(session, audit.survey_made(audit.COMMAND_LINE, survey))
     click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
 
 
@@ -154,7 +166,9 @@ def _mover(name: str, to: SurveyState, text: str) -> None:
     def move(survey_id: int) -> None:
         with _explained(), transaction() as session:
             survey = publishing.find_survey(session, survey_id)
+            before = survey.state
             publishing.move_survey(session, survey, to)
+            _record(session, audit.survey_moved(audit.COMMAND_LINE, survey, before))
         click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
 
 
@@ -184,6 +198,7 @@ def make_cards(survey_id: int, area: str, size: int, holder: str) -> None:
         survey = publishing.find_survey(session, survey_id)
         place = areas.find_area_by_name(session, area)
         batch = cards.make_batch(session, survey, place, size, holder, settings().keys)
+        _record(session, audit.batch_made(audit.COMMAND_LINE, batch))
     click.echo(f"{batch.id}\t{place.name}\t{batch.size}")
 
 
@@ -196,6 +211,8 @@ def print_sheet(batch_id: int, output: Path) -> None:
         batch = cards.find_batch(session, batch_id)
         survey = publishing.find_survey(session, batch.survey_id)
         pdf = cards.sheet(batch, survey, settings())
+    with _explained(), transaction() as session:
+        _record(session, audit.sheet_printed(audit.COMMAND_LINE, batch))
     output.touch(mode=0o600)
     output.write_bytes(pdf)
     click.echo(str(output))
@@ -210,7 +227,59 @@ def add_staff(name: str, role: str, area: str) -> None:
     password = secrets.token_urlsafe(12)
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
-        accounts.add_staff(session, name, Role(role), place, password)
+        staff = accounts.add_staff(session, name, Role(role), place, password)
+        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_ADDED, staff))
+    click.echo(f"{name}\t{password}")
+
+
+@staff_group.command("list")
+def list_staff() -> None:
+    """列出全部账号。"""
+    with reading() as session:
+        for staff in accounts.load_staff(session):
+            state = _account_state(staff, datetime.now(UTC))
+            click.echo(f"{staff.name}\t{staff.role}\t{staff.area.name}\t{state}")
+
+
+def _account_state(staff: Staff, now: datetime) -> str:
+    if staff.is_closed:
+        return "已停用"
+    if staff.locked_until is not None and staff.locked_until > now:
+        return f"锁定到 {instant(staff.locked_until)}"
+    return "待修改初始密码" if staff.must_change_password else "正常"
+
+
+@staff_group.command("close")
+@click.argument("name")
+def close_staff(name: str) -> None:
+    """停用一个账号，退出其所有设备。"""
+    with _explained(), transaction() as session:
+        staff = accounts.find_staff(session, name)
+        accounts.close_staff(session, staff, datetime.now(UTC))
+        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_CLOSED, staff))
+    click.echo(name)
+
+
+@staff_group.command("unlock")
+@click.argument("name")
+def unlock_staff(name: str) -> None:
+    """解除一个账号因多次输错密码的锁定。"""
+    with _explained(), transaction() as session:
+        staff = accounts.find_staff(session, name)
+        accounts.unlock_staff(staff)
+        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_UNLOCKED, staff))
+    click.echo(name)
+
+
+@staff_group.command("reset")
+@click.argument("name")
+def reset_staff(name: str) -> None:
+    """换一个初始密码（一次性显示），退出其所有设备。"""
+    password = secrets.token_urlsafe(12)
+    with _explained(), transaction() as session:
+        staff = accounts.find_staff(session, name)
+        accounts.reset_password(session, staff, password, datetime.now(UTC))
+        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.PASSWORD_RESET, staff))
     click.echo(f"{name}\t{password}")
 
 
@@ -334,6 +403,56 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
         click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(sheet_text(sheet))
+
+
+def _record(session: Session, act: audit.Act) -> None:
+    audit.record_act(session, settings().keys, act, datetime.now(UTC))
+
+
+@audit_group.command("head")
+def show_audit_head() -> None:
+    """输出最后一条记录的“编号:摘要”，抄在纸上，日后可查出末尾是否被删。"""
+    with reading() as session:
+        click.echo(str(audit.load_head(session)))
+
+
+@audit_group.command("verify")
+@click.option("--expect", "noted", metavar="NUMBER:DIGEST", help="以前抄下的“编号:摘要”。")
+def verify_audit(noted: str | None) -> None:
+    """逐条核对操作记录，列出每一处删改；有问题时退出码为 1。"""
+    expected = _noted_head(noted) if noted is not None else None
+    with reading() as session:
+        verdict = audit.verify_chain(session, settings().keys)
+        is_kept = expected is None or audit.is_kept(session, expected)
+    for fault in verdict.faults:
+        click.echo(_fault_line(fault), err=True)
+    if not is_kept and expected is not None:
+        click.echo(f"第 {expected.number} 条：与抄下的摘要不符，或已不在", err=True)
+    click.echo(f"共 {verdict.count} 条，最后一条 {verdict.head}")
+    if verdict.faults or not is_kept:
+        sys.exit(1)
+    click.echo("记录完整，没有发现删改。")
+
+
+def _noted_head(text: str) -> audit.Head:
+    number, _colon, digest = text.strip().partition(":")
+    is_number = bool(re.fullmatch(r"[0-9]{1,10}", number)) and int(number) < 2**31
+    if not is_number or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise click.BadParameter("请照 audit head 的输出填写“编号:摘要”。", param_hint="--expect")
+    return audit.Head(int(number), digest.lower())
+
+
+def _fault_line(fault: audit.Fault) -> str:
+    match fault.kind:
+        case audit.FaultKind.CHANGED:
+            return f"第 {fault.number} 条：内容或摘要被改动"
+        case audit.FaultKind.REORDERED:
+            return f"第 {fault.number} 条：次序被调换，原是第 {fault.other} 条"
+        case audit.FaultKind.MISSING:
+            until = "" if fault.other == fault.number else f" 至第 {fault.other} 条"
+            return f"第 {fault.number} 条{until}：缺少，其后一条因此无从核对"
+        case _:
+            assert_never(fault.kind)
 
 
 @demo_group.command("load")

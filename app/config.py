@@ -1,6 +1,7 @@
 """Every setting in one table: name, default, and what it is for (docs/operating.md prints it)."""
 
 import contextlib
+import hmac
 import json
 import os
 import secrets
@@ -54,13 +55,15 @@ class Keys:
     """The keys that must never stand in the database.
 
     `card` derives card codes (a sheet can be printed again), `lookup` turns a code into the hash
-    that is stored, `receipt` derives receipt codes, `session` signs forms and staff sessions.
+    that is stored, `receipt` derives receipt codes, `session` signs forms and staff sessions,
+    `audit` binds each row of the audit log to the one before it.
     """
 
     card: bytes = field(repr=False)
     lookup: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     session: bytes = field(repr=False)
+    audit: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a key that could be guessed."""
@@ -117,6 +120,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def read_keys(path: Path) -> Keys:
     """Read the keys, making them (mode 600) on the very first start.
 
+    A file from before there was an audit log gets that key added; no other key is ever replaced.
     Raises `SettingError` when the file is readable by others, is no JSON, or when a key is no
     hexadecimal number of at least 32 bytes.
     """
@@ -126,9 +130,39 @@ def read_keys(path: Path) -> Keys:
         raise SettingError(f"{path} holds the secret keys and others may read it: chmod 600 {path}")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Keys(**{name: bytes.fromhex(stored[name]) for name in Keys.__slots__})
+        is_older = "audit" not in stored
+        found = {name: bytes.fromhex(stored[name]) for name in Keys.__slots__ if name in stored}
+        keys = Keys(**{**found, **({"audit": _audit_key(found)} if is_older else {})})
     except (ValueError, KeyError, TypeError) as error:
         raise SettingError(f"{path} does not hold the keys as they were written: {error}") from None
+    if is_older:
+        _add_key(path, {**stored, "audit": keys.audit.hex()})
+    return keys
+
+
+def _audit_key(others: Mapping[str, bytes]) -> bytes:
+    # Derived and not drawn: of several processes that start at once on an older file all add the
+    # same key, or one of them would write a chain that the others take for broken.
+    return hmac.digest(b"".join(others[name] for name in sorted(others)), b"audit", "sha256")
+
+
+def _add_key(path: Path, stored: Mapping[str, str]) -> None:
+    whole = path.resolve()
+    try:
+        handle, draft = tempfile.mkstemp(dir=whole.parent)  # mode 600
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(stored, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        if hasattr(os, "chown"):  # a command run as root must not take the file from the server
+            with contextlib.suppress(PermissionError):
+                os.chown(draft, whole.stat().st_uid, whole.stat().st_gid)
+        Path(draft).replace(whole)
+    except OSError as error:
+        raise SettingError(
+            f"{path} lacks the key “audit” and cannot be written ({error}); start once as a user "
+            f"who may write in {whole.parent}"
+        ) from None
 
 
 def _make_keys(path: Path) -> None:

@@ -42,8 +42,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["resident_style"] = resident_style()
 
 
+def is_staff_side() -> bool:
+    """Say whether this request is for a staff page; all others are the residents'."""
+    return request.blueprint in {"desk", "field", "signin", "account"}
+
+
 def _write(response: Response) -> Response:
-    residents = request.blueprint not in {"desk", "field", "signin"}
+    residents = not is_staff_side()
     if residents:
         _compress(response)
     headers = response.headers

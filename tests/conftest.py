@@ -41,7 +41,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import areas, cards, collecting, publishing
+from app.services import accounts, areas, cards, collecting, publishing
 from surveys.answers import check
 from surveys.library import bundled
 
@@ -168,12 +168,25 @@ def _seed_zone(
     )
 
 
+def _seed_last_year(
+    session: Session, zone: Zone, loud: Mapping[str, Sequence[str]], keys: Keys
+) -> None:
+    """Make noise in the zone under test too: another survey of it, with cards and answers."""
+    root, town = (session.get_one(Area, area) for area in (zone.area, zone.towns[0]))
+    survey = publishing.make_survey(session, bundled()[QUESTIONNAIRE], root, plan("去年的调查"))
+    publishing.move_survey(session, survey, SurveyState.OPEN)
+    cards.make_batch(session, survey, town, 2, "去年的卫生院", keys)
+    add_submissions(session, survey.id, town.id, [loud] * 3, keys)
+    publishing.move_survey(session, survey, SurveyState.CLOSED)
+
+
 def _seed(session: Session, keys: Keys, password_hash: str) -> World:
     # The noise comes first, so that no id of the zone under test is 1 by chance.
     noise = _seed_zone(session, "噪声开发区", NOISE_TOWNS, 5, keys)
     loud = answers(q1="unaware", q3="never", q4="not_met", q12="not_improved")
     add_submissions(session, noise.survey, noise.towns[0], [loud] * 7, keys)
     here = _seed_zone(session, "北岸经济开发区", TOWNS, 6, keys)
+    _seed_last_year(session, here, loud, keys)
     staff = [
         Staff(name=name, role=role, area_id=area, password_hash=password_hash, is_demo=False)
         for name, role, area in (
@@ -789,8 +802,11 @@ def visitor(app: Flask) -> Visitor:
 def _signed_in(house: House, name: str) -> Visitor:
     # Past the form, which tests/app/test_signing_in.py walks through: it takes three requests.
     visitor = Visitor(house.app)
-    with visitor.client.session_transaction() as session:
-        session["staff"] = house.world.staff[name]
+    with house.app.app_context(), transaction() as session:
+        staff = session.get_one(Staff, house.world.staff[name])
+        token = accounts.open_session(session, staff, datetime.now(UTC))
+    with visitor.client.session_transaction() as cookie:
+        cookie["token"] = token
     return visitor
 
 

@@ -1,6 +1,6 @@
 """An evaluator's way: make and open a survey, read the rates, read the points."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from io import BytesIO
 
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import DateTimeLocalField, SelectField, StringField, TextAreaField
+from wtforms import DateField, DateTimeLocalField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from analysis.scoring import feed as feeds
 from app.access import current_staff
@@ -20,7 +20,7 @@ from app.errors import InvalidInput, NotFound, Problem
 from app.formats import BEIJING
 from app.forms import plain_text
 from app.models import Survey, SurveyState
-from app.services import areas, cards, evaluating, printing, publishing, results
+from app.services import areas, audit, cards, evaluating, printing, publishing, results
 from surveys.library import bundled
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
@@ -46,6 +46,58 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+_ACTIONS = {
+    audit.Action.SURVEY_MADE: _("新建调查"),
+    audit.Action.SURVEY_OPENED: _("开放调查"),
+    audit.Action.SURVEY_PAUSED: _("暂停调查"),
+    audit.Action.SURVEY_CLOSED: _("结束调查"),
+    audit.Action.BATCH_MADE: _("制作卡片"),
+    audit.Action.SHEET_PRINTED: _("打印卡片"),
+    audit.Action.CARD_SHOWN: _("出示一张卡"),
+    audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
+    audit.Action.STAFF_ADDED: _("添加账号"),
+    audit.Action.STAFF_CLOSED: _("停用账号"),
+    audit.Action.STAFF_UNLOCKED: _("解锁账号"),
+    audit.Action.PASSWORD_RESET: _("重置密码"),
+    audit.Action.PASSWORD_CHANGED: _("修改了密码"),
+    audit.Action.SIGNED_IN: _("登录系统"),
+}
+_FACTS = {
+    "title": _("名称"),
+    "questionnaire": _("问卷"),
+    "state": _("状态"),
+    "survey": _("调查编号"),
+    "size": _("张数"),
+    "form": _("形式"),
+    "rubric": _("指标体系"),
+}
+
+
+def in_calendar(_form: FlaskForm, field: DateField) -> None:
+    """Refuse a year that is a slip of the keyboard. Raises `ValidationError`."""
+    first, last = 2000, 2100
+    if field.data is not None and not first <= field.data.year <= last:
+        raise ValidationError(_("年份应在 %(first)s 到 %(last)s 之间。", first=first, last=last))
+
+
+class AuditForm(FlaskForm):  # type: ignore[misc]
+    """Which entries to show; it stands in the address and changes nothing, so it has no token."""
+
+    class Meta:  # noqa: D106 - Flask-WTF's way to say so
+        csrf = False
+
+    action = SelectField(
+        _("事项"),
+        choices=[
+            SelectChoice("", _("全部")),
+            *(SelectChoice(action.value, name) for action, name in _ACTIONS.items()),
+        ],
+        default="",
+    )
+    actor = StringField(_("操作人"), [Length(max=64), plain_text])
+    day = DateField(_("日期（北京时间）"), [Optional(), in_calendar])
+
+
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     """List the surveys of my area."""
@@ -62,21 +114,32 @@ def questionnaire(name: str) -> ResponseReturnValue:
     return render_template("desk/questionnaire.html", questionnaire=bundled()[name])
 
 
-@blueprint.route("/surveys/new", methods=["GET", "POST"])
+@blueprint.get("/surveys/new")
 def new_survey() -> ResponseReturnValue:
-    """Make a survey in draft from a questionnaire of the library."""
+    """Show the form for a survey from a questionnaire of the library."""
+    with reading() as session:
+        return _new_survey_page(_survey_form(session))
+
+
+@blueprint.post("/surveys/new")
+def make_survey() -> ResponseReturnValue:
+    """Make a survey in draft."""
     with transaction() as session:
         form = _survey_form(session)
         if not form.validate_on_submit():
-            page = render_template("desk/new_survey.html", form=form, library=bundled())
-            return page, 422 if form.errors else 200
+            return _new_survey_page(form), 422
         try:
             made = _make_survey(session, form)
         except InvalidInput as refusal:
             for field, sentence in refusal.faults.items():
                 form[field].errors = [*form[field].errors, sentence]
-            return render_template("desk/new_survey.html", form=form, library=bundled()), 422
+            return _new_survey_page(form), 422
+        _record(session, audit.survey_made(current_staff().name, made))
     return redirect(url_for("desk.survey", survey_id=made.id), 303)
+
+
+def _new_survey_page(form: SurveyForm) -> str:
+    return render_template("desk/new_survey.html", form=form, library=bundled())
 
 
 @blueprint.get("/surveys/<id:survey_id>")
@@ -102,7 +165,10 @@ def move_survey(survey_id: int) -> ResponseReturnValue:
     except ValueError:
         raise Problem from None
     with transaction() as session:
-        publishing.move_survey(session, _find(session, survey_id), to)
+        found = _find(session, survey_id)
+        before = found.state
+        publishing.move_survey(session, found, to)
+        _record(session, audit.survey_moved(current_staff().name, found, before))
     return redirect(url_for("desk.survey", survey_id=survey_id), 303)
 
 
@@ -166,7 +232,52 @@ def feed(survey_id: int, rubric_id: str) -> Response:
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
     made = evaluating.make_feed(evidence, evaluating.find_rubric(rubric_id), datetime.now(UTC))
+    with transaction() as session:
+        _record(session, audit.feed_downloaded(current_staff().name, evidence.survey, rubric_id))
     return Response(feeds.dump(made), mimetype="application/json")
+
+
+@blueprint.get("/audit")
+def audit_log() -> ResponseReturnValue:
+    """List what was done in my area, the newest first; nobody changes it, here or elsewhere."""
+    form = AuditForm(request.args)
+    if not form.validate():
+        return render_template("desk/audit.html", form=form, entries=[], names=_ACTIONS), 422
+    with reading() as session:
+        found = audit.load_entries(session, current_staff().area, _entry_filter(form))
+    entries = found[: audit.PAGE_LENGTH]
+    older = None
+    if len(found) > len(entries):
+        chosen = {"action": form.action.data, "actor": form.actor.data, "day": form.day.data}
+        kept = {name: str(value) for name, value in chosen.items() if value}
+        older = url_for("desk.audit_log", before=entries[-1].number, **kept)  # type: ignore[arg-type]
+    return render_template(
+        "desk/audit.html", form=form, entries=entries, older=older, names=_ACTIONS, facts=_FACTS
+    )
+
+
+def _entry_filter(form: "AuditForm") -> audit.EntryFilter:
+    since = None
+    if form.day.data is not None:
+        since = datetime.combine(form.day.data, time(), BEIJING)
+    return audit.EntryFilter(
+        action=form.action.data,
+        actor=form.actor.data,
+        since=since,
+        until=None if since is None else since + timedelta(days=1),
+        before=request.args.get("before", type=_row_number),
+    )
+
+
+def _row_number(text: str) -> int:
+    number = int(text)
+    if not 1 <= number < 2**31:
+        raise ValueError(text)
+    return number
+
+
+def _record(session: Session, act: audit.Act) -> None:
+    audit.record_act(session, settings().keys, act, datetime.now(UTC))
 
 
 def _find(session: Session, survey_id: int) -> Survey:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -92,10 +92,16 @@ _MOVES = {
 
 def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     """Open, pause or close a survey. Raises `Problem` when it cannot go there from its state."""
-    if survey.state not in _MOVES.get(to, set()):
+    before = survey.state
+    moved = before in _MOVES.get(to, set()) and session.scalar(
+        # The database has the last word: of "pause" and "close" at once, one finds the other's.
+        update(Survey)
+        .where(Survey.id == survey.id, Survey.state == before)
+        .values(state=to)
+        .returning(Survey.id)
+    )
+    if not moved:
         raise Problem(_("这次调查现在的状态不能这样变更，请刷新页面查看。"))
-    survey.state = to
-    session.flush()
 
 
 def find_survey(session: Session, survey_id: int, branch: Area | None = None) -> Survey:

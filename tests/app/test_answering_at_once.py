@@ -6,11 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from flask import Flask
 
 from app.config import Keys
+from app.db import reading, transaction
+from app.errors import CardSpent
 from app.models import CardState
+from app.services import collecting
+from surveys.answers import check
+from surveys.library import bundled
 from tests.conftest import (
+    NOW,
     NewVisitor,
     Page,
     Visitor,
@@ -93,6 +100,22 @@ def test_one_card_and_fifty_keys_give_one_answer(
     (stored,) = submissions(app, here.survey)
     assert [page.receipt for page in pages if page.status == 303] == [stored.receipt]
     assert card_states(app, here.batch).count(CardState.ANSWERED) == 1
+
+
+def test_a_card_that_two_phones_found_unused_is_claimed_by_one(
+    app: Flask, here: Zone, keys: Keys
+) -> None:
+    """The same race, step by step: both look, then both write."""
+    sheet = check(bundled()["beian-2020-fielded"], answers())
+    with app.app_context():
+        with reading() as session:
+            found = [collecting.find_card(session, here.codes[0], keys) for _ in range(2)]
+        first, late = (collecting.Delivery(uuid.uuid4(), sheet) for _ in range(2))
+        with transaction() as session:
+            collecting.record_submission(session, found[0], first, keys, NOW)
+        with pytest.raises(CardSpent), transaction() as session:
+            collecting.record_submission(session, found[1], late, keys, NOW)
+    assert [each.key for each in submissions(app, here.survey)] == [first.key]
 
 
 def test_one_card_and_one_key_with_two_answers_keep_the_first(

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from sqlalchemy import insert, text, update
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
+from app import db
 from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
+from app.errors import NotFound
 from app.models import Area, Card, CardState, Submission, Survey
 from app.services import areas
-from tests.conftest import Zone, change_survey, snapshot, submissions
+from tests.conftest import House, Zone, change_survey, snapshot, submissions
 
 SAFE, SLOW = ("WAL", "FULL"), ("DELETE", "EXTRA")
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -129,6 +131,28 @@ def test_a_branch_is_found_by_its_path_alone(app: Flask, here: Zone, noise: Zone
         root = session.get_one(Area, noise.area)
         assert {area.id for area in areas.load_branch(session, root)} == {noise.area, *noise.towns}
     assert here.area != noise.area
+
+
+def test_an_area_outside_the_branch_is_not_found(app: Flask, here: Zone, noise: Zone) -> None:
+    with app.app_context(), reading() as session:
+        root = session.get_one(Area, here.area)
+        assert areas.find_area(session, here.towns[2], root).name == "山亭镇"
+        with pytest.raises(NotFound):
+            areas.find_area(session, noise.towns[0], root)
+
+
+@on_sqlite
+def test_whoever_may_write_holds_the_lock_from_the_beginning(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that read first could not wait for another process when it writes."""
+    monkeypatch.setattr(db, "_BUSY_SECONDS", 0)
+    other = db.make_engine(house.settings.database_url)
+    writing = other.connect().execution_options(**{db._BEGIN: "BEGIN IMMEDIATE"})
+    with house.app.app_context(), transaction(), pytest.raises(OperationalError, match="locked"):
+        writing.exec_driver_sql("SELECT 1")
+    writing.close()
+    other.dispose()
 
 
 def test_a_receipt_stands_once(app: Flask, noise: Zone) -> None:

@@ -10,7 +10,7 @@ from analysis.scoring import feed as feeds
 from app import demo
 from app.config import Keys
 from app.db import transaction
-from app.models import Area, Channel
+from app.models import Area, Channel, Submission, SubmissionState
 from tests.conftest import (
     NOW,
     Element,
@@ -19,6 +19,7 @@ from tests.conftest import (
     Zone,
     add_submissions,
     answers,
+    submissions,
 )
 
 RUBRIC = "beian-2020-public-health"
@@ -91,6 +92,17 @@ def test_the_survey_page_counts_by_channel(
     assert "有效答卷 2 份" in text
     assert "扫码：1" in text
     assert "海报：1" in text
+
+
+def test_an_answer_that_was_set_aside_is_not_counted(
+    app: Flask, evaluator: Visitor, here: Zone, keys: Keys
+) -> None:
+    store(app, here, keys, [answers(), answers(q1="unaware")])
+    last = submissions(app, here.survey)[-1]
+    with app.app_context(), transaction() as session:
+        session.get_one(Submission, last.key).state = SubmissionState.SET_ASIDE
+    page = evaluator.get(f"/desk/surveys/{here.survey}/rates")
+    assert section(page, "awareness").rows()["北岸经济开发区"][1] == "1"
 
 
 def test_a_blank_is_left_out_and_shown(

@@ -84,12 +84,53 @@ def test_the_first_start_makes_keys_that_only_the_owner_reads(tmp_path: Path) ->
     keys = read_keys(path)
     assert path.stat().st_mode & 0o777 == 0o600
     values = [getattr(keys, name) for name in Keys.__slots__]
-    assert len(set(values)) == 4
+    assert len(set(values)) == 5
     assert {len(value) for value in values} == {32}
 
 
 def test_the_second_start_reads_the_same_keys(tmp_path: Path) -> None:
     assert read_keys(tmp_path / "secrets.json") == read_keys(tmp_path / "secrets.json")
+
+
+def older_file(path: Path) -> dict[str, str]:
+    """Write the keys of an installation from before there was an audit log."""
+    read_keys(path)
+    stored: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    del stored["audit"]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    return stored
+
+
+def test_an_older_file_gets_the_audit_key_and_keeps_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    before = older_file(path)
+    keys = read_keys(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["secrets.json"]
+    after = json.loads(path.read_text(encoding="utf-8"))
+    assert after == {**before, "audit": keys.audit.hex()}
+    assert keys.audit.hex() not in before.values()
+    assert read_keys(path) == keys
+
+
+def test_processes_that_meet_an_older_file_agree_on_the_audit_key(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    before = older_file(path)
+    first = read_keys(path)
+    path.write_text(json.dumps(before), encoding="utf-8")  # what the second one had read
+    assert read_keys(path) == first
+
+
+@pytest.mark.parametrize("name", ["card", "lookup", "receipt", "session"])
+def test_no_other_key_is_made_anew(name: str, tmp_path: Path) -> None:
+    """A new one would make printed cards unusable, and nobody would know why."""
+    path = tmp_path / "secrets.json"
+    stored = older_file(path)
+    del stored[name]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(SettingError, match=name):
+        read_keys(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == stored
 
 
 def test_two_installations_have_keys_of_their_own(tmp_path: Path) -> None:

@@ -1,0 +1,379 @@
+"""The audit chain: what staff did, each row bound to the one before it by a keyed digest."""
+
+import hmac
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import chain
+from typing import Any, TypeAlias
+
+from sqlalchemy import func, insert, null, select
+from sqlalchemy.orm import Session
+
+from app.config import Keys
+from app.models import Area, AuditEntry, Batch, Staff, Survey, SurveyState
+
+COMMAND_LINE = "command line"
+PAGE_LENGTH = 50
+# What the first row is chained to, and the head of an empty chain.
+START = "0" * 64
+
+_FORMAT = "minping.audit/1"
+# Any number will do that no other advisory lock of this database uses.
+_POSTGRES_LOCK = 0x6D70_6175_6469_74
+_CHUNK = 500
+# Whose old place is looked for; a chain with more broken rows than this is plainly not sound.
+_MOST_TRACED = 50
+
+Facts: TypeAlias = Mapping[str, str | int | bool | None]
+
+
+class Action(StrEnum):
+    """What may be done that is worth a row; the words are stored."""
+
+    SURVEY_MADE = "survey_made"
+    SURVEY_OPENED = "survey_opened"
+    SURVEY_PAUSED = "survey_paused"
+    SURVEY_CLOSED = "survey_closed"
+    BATCH_MADE = "batch_made"
+    SHEET_PRINTED = "sheet_printed"
+    CARD_SHOWN = "card_shown"
+    FEED_DOWNLOADED = "feed_downloaded"
+    STAFF_ADDED = "staff_added"
+    STAFF_CLOSED = "staff_closed"
+    STAFF_UNLOCKED = "staff_unlocked"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of an act
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    SIGNED_IN = "signed_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act: by whom, on what, in which branch of the area tree, from what to what.
+
+    Rows can never be taken back, so no code, no password and no resident or holder of cards is
+    named in one: `object` is a kind and a number ("batch 7", "batch 7 card 3").
+    """
+
+    actor: str
+    action: Action
+    object: str
+    area_path: str
+    before: Facts | None = None
+    after: Facts | None = None
+    reason: str = ""
+
+
+# ---------------------------------------------------------------------------------------------
+# What each act says
+# ---------------------------------------------------------------------------------------------
+
+_MOVES = {
+    SurveyState.OPEN: Action.SURVEY_OPENED,
+    SurveyState.PAUSED: Action.SURVEY_PAUSED,
+    SurveyState.CLOSED: Action.SURVEY_CLOSED,
+}
+
+
+def survey_made(actor: str, survey: Survey) -> Act:
+    """Say that a survey was made."""
+    after = {"title": survey.title, "questionnaire": survey.questionnaire.code}
+    return Act(actor, Action.SURVEY_MADE, f"survey {survey.id}", survey.area.path, None, {**after})
+
+
+def survey_moved(actor: str, survey: Survey, before: SurveyState) -> Act:
+    """Say that a survey was opened, paused or closed; `before` is the state it was in."""
+    return Act(
+        actor,
+        _MOVES[survey.state],
+        f"survey {survey.id}",
+        survey.area.path,
+        {"state": before.value},
+        {"state": survey.state.value},
+    )
+
+
+def batch_made(actor: str, batch: Batch) -> Act:
+    """Say that cards were made. Who holds them stands with the batch: it may be a person."""
+    after = {"survey": batch.survey_id, "size": batch.size}
+    return Act(actor, Action.BATCH_MADE, f"batch {batch.id}", batch.area.path, None, {**after})
+
+
+def sheet_printed(actor: str, batch: Batch) -> Act:
+    """Say that every code of a batch was handed out as a sheet to print."""
+    after = {"survey": batch.survey_id, "size": batch.size}
+    return Act(actor, Action.SHEET_PRINTED, f"batch {batch.id}", batch.area.path, None, {**after})
+
+
+def card_shown(actor: str, batch: Batch, serial: int, form: str) -> Act:
+    """Say that one code was shown, as a page or as an image; by batch and serial, never itself."""
+    named = f"batch {batch.id} card {serial}"
+    return Act(actor, Action.CARD_SHOWN, named, batch.area.path, None, {"form": form})
+
+
+def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:
+    """Say that a survey's measurements were handed out."""
+    after = {"rubric": rubric_id}
+    return Act(
+        actor, Action.FEED_DOWNLOADED, f"survey {survey.id}", survey.area.path, None, {**after}
+    )
+
+
+def staff_act(actor: str, action: Action, staff: Staff) -> Act:
+    """Say what was done to an account, or by its owner; passwords are never part of it."""
+    after = {"name": staff.name, "role": staff.role.value}
+    return Act(actor, action, f"staff {staff.id}", staff.area.path, None, {**after})
+
+
+# ---------------------------------------------------------------------------------------------
+# Adding a row
+# ---------------------------------------------------------------------------------------------
+
+
+def record_act(session: Session, keys: Keys, act: Act, now: datetime) -> None:
+    """Append one act to the chain, in the transaction that does it: both are kept, or neither.
+
+    Call it last: from here to the commit other acts wait, and whoever waits must hold nothing
+    that this transaction still needs.
+    """
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        # An advisory lock, because locking the last row would need the right to change it. On
+        # SQLite the transaction is the only writer already. The primary key has the last word.
+        session.execute(select(func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+    head = load_head(session)
+    row = _Row(
+        at=now,
+        actor=_storable(act.actor, 64),
+        action=_storable(act.action, 64),
+        object=_storable(act.object, 200),
+        area_path=act.area_path,
+        before=_storable_facts(act.before),
+        after=_storable_facts(act.after),
+        reason=_storable(act.reason, 2000),
+    )
+    stored = {name: getattr(row, name) for name in _Row.__slots__}
+    stored["before"] = null() if row.before is None else row.before
+    stored["after"] = null() if row.after is None else row.after
+    digest = _digest(keys.audit, head.digest, head.number + 1, row)
+    session.execute(insert(AuditEntry).values(number=head.number + 1, digest=digest, **stored))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What of a row its digest covers, beside its number and the digest before it."""
+
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    area_path: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    reason: str
+
+
+def _digest(key: bytes, previous: str, number: int, row: _Row) -> str:
+    covered = {name: getattr(row, name) for name in _Row.__slots__}
+    covered["at"] = row.at.astimezone(UTC).isoformat(timespec="microseconds")
+    # Names and sorted keys: no two rows are written alike, and neither database changes it.
+    text = json.dumps([_FORMAT, previous, number, covered], sort_keys=True, separators=(",", ":"))
+    return hmac.digest(key, text.encode("ascii"), "sha256").hex()
+
+
+def _storable(text: str, most: int) -> str:
+    # An act must not fail because of how its record is worded; PostgreSQL stores no NUL, and no
+    # database a lone surrogate.
+    kept = (
+        "\ufffd" if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\t" else sign
+        for sign in text
+    )
+    return "".join(kept)[:most]
+
+
+def _storable_facts(facts: Facts | None) -> dict[str, Any] | None:
+    if facts is None:
+        return None
+    return {
+        _storable(name, 64): value
+        if value is None or isinstance(value, int)
+        else _storable(str(value), 2000)
+        for name, value in facts.items()
+    }
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading and checking
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Number and digest of a row; of the last one, whoever noted them sees a tail cut off."""
+
+    number: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.digest}"
+
+
+class FaultKind(StrEnum):
+    """What is wrong at one number of the chain."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    REORDERED = "reordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at one number.
+
+    `other` is the last number that is missing, or the number under which the row was written.
+    """
+
+    number: int
+    kind: FaultKind
+    other: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many rows there are, where the chain ends, and every fault in order of number."""
+
+    count: int
+    head: Head
+    faults: Sequence[Fault]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries to show; `before` is the number where the page before ended."""
+
+    action: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+
+
+def load_entries(session: Session, branch: Area, wanted: EntryFilter) -> Sequence[AuditEntry]:
+    """Return the newest entries of a branch, one more than a page holds if there are more."""
+    query = select(AuditEntry).where(AuditEntry.area_path.startswith(branch.path))
+    if wanted.action:
+        query = query.where(AuditEntry.action == wanted.action)
+    if wanted.actor:
+        query = query.where(AuditEntry.actor == wanted.actor)
+    if wanted.since is not None:
+        query = query.where(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEntry.at < wanted.until)
+    if wanted.before is not None:
+        query = query.where(AuditEntry.number < wanted.before)
+    return session.scalars(query.order_by(AuditEntry.number.desc()).limit(PAGE_LENGTH + 1)).all()
+
+
+def load_head(session: Session) -> Head:
+    """Return where the chain ends; number 0 when there is none yet."""
+    query = select(AuditEntry.number, AuditEntry.digest).order_by(AuditEntry.number.desc())
+    last = session.execute(query.limit(1)).one_or_none()
+    return Head(0, START) if last is None else Head(last.number, last.digest)
+
+
+def is_kept(session: Session, noted: Head) -> bool:
+    """Say whether a row that was noted is still there with its digest."""
+    if noted.number == 0:
+        return noted.digest == START
+    query = select(AuditEntry.digest).where(AuditEntry.number == noted.number)
+    found = session.scalar(query)
+    return found is not None and hmac.compare_digest(found.encode(), noted.digest.encode())
+
+
+def verify_chain(session: Session, keys: Keys) -> Verdict:
+    """Walk the whole chain in order and name every fault.
+
+    A tail that was cut off leaves a sound, shorter chain: only a head noted before shows it.
+    The row after a gap can be tied to nothing; the gap stands for it.
+    """
+    faults: list[Fault] = []
+    suspects: dict[int, tuple[_Row, str]] = {}
+    after_gap: set[int] = set()
+    head, count = Head(0, START), 0
+    for number, digest, row in _walk(session):
+        if number > head.number + 1:
+            faults.append(Fault(head.number + 1, FaultKind.MISSING, number - 1))
+            after_gap.add(number)
+        if row is None:
+            faults.append(Fault(number, FaultKind.CHANGED))
+        elif not _is_sound(keys.audit, head, number, digest, row):
+            suspects[number] = (row, digest)
+        count += 1
+        if number > 0:  # no row is written under another; what stands there was moved
+            head = Head(number, digest)
+    faults += _judge(session, keys.audit, suspects, after_gap)
+    return Verdict(count, head, sorted(faults, key=lambda fault: fault.number))
+
+
+def _is_sound(key: bytes, before: Head, number: int, digest: str, row: _Row) -> bool:
+    made = _digest(key, before.digest, number, row)
+    return number == before.number + 1 and hmac.compare_digest(made.encode(), digest.encode())
+
+
+def _judge(
+    session: Session, key: bytes, suspects: dict[int, tuple[_Row, str]], after_gap: set[int]
+) -> Iterator[Fault]:
+    origins = _origins(session, key, dict(list(suspects.items())[:_MOST_TRACED]))
+    for number in suspects:
+        origin = origins.get(number)
+        if origin is not None and origin != number:
+            yield Fault(number, FaultKind.REORDERED, origin)
+        elif number in after_gap or (origin == number and number - 1 in suspects):
+            continue  # as it was written; the fault lies in what should stand before it
+        else:
+            yield Fault(number, FaultKind.CHANGED)
+
+
+def _origins(session: Session, key: bytes, suspects: dict[int, tuple[_Row, str]]) -> dict[int, int]:
+    """Return under which number each of these rows was written, where that can be found."""
+    if not suspects:
+        return {}
+    found: dict[int, int] = {}
+    # A row that was moved is chained to one that is in its place, or to another that was moved;
+    # where a gap was closed, the last rows were written under numbers that are gone now.
+    places = [*suspects, *range(max(suspects) + 1, max(suspects) + 11)]
+    moved = [(number, digest) for number in places for _row, digest in suspects.values()]
+    in_place = session.execute(select(AuditEntry.number + 1, AuditEntry.digest))
+    for number, previous in chain([(1, START)], moved, in_place):
+        for now, (row, digest) in suspects.items():
+            if now not in found and _digest(key, previous, number, row) == digest:
+                found[now] = number
+    return found
+
+
+def _walk(session: Session) -> Iterator[tuple[int, str, _Row | None]]:
+    """Yield number, digest and content of every row in order; no content if it is unreadable."""
+    query = select(AuditEntry.number, AuditEntry.digest).order_by(AuditEntry.number).limit(_CHUNK)
+    chunk = session.execute(query).all()
+    while chunk:
+        rows = _rows(session, [number for number, _digest in chunk])
+        for number, digest in chunk:
+            yield number, digest, rows.get(number)
+        after = query.where(AuditEntry.number > chunk[-1][0])
+        chunk = session.execute(after).all()
+
+
+def _rows(session: Session, numbers: Sequence[int]) -> dict[int, _Row]:
+    columns = [getattr(AuditEntry, name) for name in _Row.__slots__]
+    query = select(AuditEntry.number, *columns).where(AuditEntry.number.in_(numbers))
+    try:
+        return {number: _Row(*rest) for number, *rest in session.execute(query)}
+    except (ValueError, TypeError):
+        # Somebody wrote what is no instant or no JSON (SQLite lets them): find out which row.
+        if len(numbers) == 1:
+            return {}
+        middle = len(numbers) // 2
+        return _rows(session, numbers[:middle]) | _rows(session, numbers[middle:])
