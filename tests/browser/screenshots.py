@@ -107,11 +107,13 @@ def conflict(studio: Studio, page: Page) -> None:
 
 
 def survey_not_open(studio: Studio, page: Page) -> None:
-    """A poster of a survey that has ended."""
+    """A poster of a survey that is paused."""
     evaluator = studio.page(desktop())
     sign_in_evaluator(evaluator, studio.site)
-    evaluator.goto(studio.site.url(f"/desk/surveys/{studio.site.addresses.replayed_survey}"))
+    evaluator.goto(studio.site.url(f"/desk/surveys/{studio.site.addresses.open_survey}"))
+    evaluator.get_by_role("button", name="暂停").click()
     page.goto(evaluator.locator("a[href^='/p/']").first.inner_text())
+    evaluator.get_by_role("button", name="开放", exact=True).click()
     evaluator.context.close()
 
 
