@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from analysis.frames import SubmissionRow, build_frame, count_answered, option_counts
 from analysis.rates import Design, NobodyAnswered, Rate, estimate
 from surveys.questionnaire import Measure, QuestionKind, Questionnaire
+from surveys.reading import OWN_ERROR, shape_faults
 
 FORMAT = "minping.published/1"
 FOLDER = Path(__file__).parent / "documents"
@@ -34,7 +35,7 @@ _STRICT = ConfigDict(extra="forbid")
 def _printed_percent(value: object) -> Decimal:
     """Read a percentage from its text: a bare number would lose the zeros at its end."""
     if not isinstance(value, str) or not _PERCENT.fullmatch(value):
-        raise PydanticCustomError("percent", "应为加引号的百分比数字，照印出的小数位，不带百分号")
+        raise PydanticCustomError(OWN_ERROR, "应为加引号的百分比数字，照印出的小数位，不带百分号")
     return Decimal(value)
 
 
@@ -42,19 +43,6 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 People = Annotated[int, Field(strict=True, ge=1)]
 Percent = Annotated[Decimal, BeforeValidator(_printed_percent)]
-
-# pydantic words its errors in English for programmers; whoever copies a report's tables is neither.
-_REASONS = {
-    "missing": "缺少这一项",
-    "unexpected_keyword_argument": "不认识的项，请检查拼写",
-    "string_type": "应为文字",
-    "string_too_short": "不能为空",
-    "int_type": "应为整数",
-    "greater_than_equal": "不能小于 {ge}",
-    "too_short": "至少要有 {min_length} 项",
-    "tuple_type": "应为列表",
-    "dataclass_type": "应为一组键值",
-}
 
 
 class PublishedError(ValueError):
@@ -217,20 +205,12 @@ def _parse(values: dict[str, Any], file: str) -> Published:
     try:
         published = TypeAdapter(Published).validate_python(values)
     except ValidationError as error:
-        raise _shape_error(file, error) from error
+        fault = next(shape_faults(error))
+        raise PublishedError(file, fault.place, fault.reason) from error
     _refuse_doubled(file, "blocks", [block.question for block in published.blocks])
     for block in published.blocks:
         _refuse_doubled(file, f"blocks.{block.question}", [row.option for row in block.rows])
     return published
-
-
-def _shape_error(file: str, error: ValidationError) -> PublishedError:
-    """Report the first fault; positions are counted from 1, as a person counts."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    steps = [f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in fault["loc"]]
-    known = _REASONS.get(fault["type"])
-    reason = known.format(**fault.get("ctx", {})) if known else fault["msg"]
-    return PublishedError(file, "".join(steps).removeprefix("."), reason)
 
 
 def _refuse_doubled(file: str, place: str, names: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
 from app import access, account, cli, db, desk, field, formats, headers, respond
-from app.config import PROJECT, Settings, read_settings
+from app.config import LARGEST_BODY, PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.language import CHINESE, ENGLISH, chosen_language
@@ -33,7 +33,6 @@ babel = Babel()
 bootstrap = Bootstrap5()
 csrf = CSRFProtect()
 
-LARGEST_BODY = 8 * 1024 * 1024
 # Static, so that nothing which just failed is needed to show it.
 _FAILED_PAGE = (PROJECT / "app/templates/failed.html").read_text(encoding="utf-8")
 

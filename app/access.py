@@ -90,6 +90,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def record(session: Session, act: audit.Act) -> None:
+    """Put an act on record, now and in the transaction that does it; call it last in there."""
+    audit.record_act(session, settings().keys, act, now())
+
+
 def current_staff() -> Staff:
     """Return the signed-in person, with the area that bounds what they see."""
     staff: Staff = g.staff
@@ -182,7 +187,7 @@ def sign_in() -> ResponseReturnValue:
             _leave(database, moment)
             token = accounts.open_session(database, staff, moment)
             act = audit.staff_act(staff.name, audit.Action.SIGNED_IN, staff)
-            audit.record_act(database, settings().keys, act, moment)
+            record(database, act)
     if refused is not None:
         return _refusal(form, refused)
     session.clear()

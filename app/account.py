@@ -8,7 +8,6 @@ from wtforms import PasswordField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 from app import access
-from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotAllowed
 from app.services import accounts, audit
@@ -63,7 +62,7 @@ def change_password() -> ResponseReturnValue:
         with transaction() as database:
             accounts.change_password(database, staff, password_hash, device.id, moment)
             act = audit.staff_act(staff.name, audit.Action.PASSWORD_CHANGED, staff)
-            audit.record_act(database, settings().keys, act, moment)
+            access.record(database, act)
     except InvalidInput as refusal:
         form.old.errors = [*refusal.faults.values()]
         return _page(form)

@@ -20,7 +20,8 @@ from waitress import serve as serve_forever
 from analysis.rates import GroupStatus, Rate
 from analysis.scoring.text import sheet_text
 from app import demo
-from app.config import Mode, settings
+from app.access import record
+from app.config import LARGEST_BODY, Mode, settings
 from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
 from app.errors import InvalidInput, Problem
 from app.formats import BEIJING, instant, percent
@@ -28,8 +29,6 @@ from app.models import Role, Staff, SurveyState
 from app.services import accounts, areas, audit, cards, evaluating, printing, publishing, results
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
-
-LARGEST_BODY = 8 * 1024 * 1024
 
 questionnaires = AppGroup("questionnaires", help="问卷文件：检查、列出、导出格式说明。")
 surveys = AppGroup("surveys", help="调查：从问卷新建，开放、暂停、结束。")
@@ -147,7 +146,7 @@ def create_survey(
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
         survey = publishing.make_survey(session, bundled()[questionnaire], place, plan)
-        _record(session, audit.survey_made(audit.COMMAND_LINE, survey))
+        record(session, audit.survey_made(audit.COMMAND_LINE, survey))
     click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
 
 
@@ -168,7 +167,7 @@ def _mover(name: str, to: SurveyState, text: str) -> None:
             survey = publishing.find_survey(session, survey_id)
             before = survey.state
             publishing.move_survey(session, survey, to)
-            _record(session, audit.survey_moved(audit.COMMAND_LINE, survey, before))
+            record(session, audit.survey_moved(audit.COMMAND_LINE, survey, before))
         click.echo(f"{survey.id}\t{survey.state}\t{survey.title}")
 
 
@@ -198,7 +197,7 @@ def make_cards(survey_id: int, area: str, size: int, holder: str) -> None:
         survey = publishing.find_survey(session, survey_id)
         place = areas.find_area_by_name(session, area)
         batch = cards.make_batch(session, survey, place, size, holder, settings().keys)
-        _record(session, audit.batch_made(audit.COMMAND_LINE, batch))
+        record(session, audit.batch_made(audit.COMMAND_LINE, batch))
     click.echo(f"{batch.id}\t{place.name}\t{batch.size}")
 
 
@@ -212,7 +211,7 @@ def print_sheet(batch_id: int, output: Path) -> None:
         survey = publishing.find_survey(session, batch.survey_id)
         pdf = cards.sheet(batch, survey, settings())
     with _explained(), transaction() as session:
-        _record(session, audit.sheet_printed(audit.COMMAND_LINE, batch))
+        record(session, audit.sheet_printed(audit.COMMAND_LINE, batch))
     output.touch(mode=0o600)
     output.write_bytes(pdf)
     click.echo(str(output))
@@ -228,7 +227,7 @@ def add_staff(name: str, role: str, area: str) -> None:
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
         staff = accounts.add_staff(session, name, Role(role), place, password)
-        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_ADDED, staff))
+        record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_ADDED, staff))
     click.echo(f"{name}\t{password}")
 
 
@@ -256,7 +255,7 @@ def close_staff(name: str) -> None:
     with _explained(), transaction() as session:
         staff = accounts.find_staff(session, name)
         accounts.close_staff(session, staff, datetime.now(UTC))
-        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_CLOSED, staff))
+        record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_CLOSED, staff))
     click.echo(name)
 
 
@@ -267,7 +266,7 @@ def unlock_staff(name: str) -> None:
     with _explained(), transaction() as session:
         staff = accounts.find_staff(session, name)
         accounts.unlock_staff(staff)
-        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_UNLOCKED, staff))
+        record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.STAFF_UNLOCKED, staff))
     click.echo(name)
 
 
@@ -279,7 +278,7 @@ def reset_staff(name: str) -> None:
     with _explained(), transaction() as session:
         staff = accounts.find_staff(session, name)
         accounts.reset_password(session, staff, password, datetime.now(UTC))
-        _record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.PASSWORD_RESET, staff))
+        record(session, audit.staff_act(audit.COMMAND_LINE, audit.Action.PASSWORD_RESET, staff))
     click.echo(f"{name}\t{password}")
 
 
@@ -403,10 +402,6 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
         click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(sheet_text(sheet))
-
-
-def _record(session: Session, act: audit.Act) -> None:
-    audit.record_act(session, settings().keys, act, datetime.now(UTC))
 
 
 @audit_group.command("head")

@@ -14,6 +14,8 @@ from pathlib import Path
 from flask import current_app
 
 PROJECT = Path(__file__).parent.parent
+# Of any request, staff's too; the residents' is far smaller (app/respond/views.py).
+LARGEST_BODY = 8 * 1024 * 1024
 
 
 class Mode(StrEnum):

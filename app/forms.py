@@ -5,6 +5,14 @@ import unicodedata
 from flask_babel import gettext as _
 from wtforms import Field, Form, ValidationError
 
+from app.errors import InvalidInput
+
+
+def show_faults(form: Form, refusal: InvalidInput) -> None:
+    """Put what a service refused beside the fields of the form that asked for it."""
+    for name, sentence in refusal.faults.items():
+        form[name].errors = [*form[name].errors, sentence]
+
 
 def plain_text(_form: Form, field: Field) -> None:
     """Refuse control characters, which no keyboard types and no database keeps alike.

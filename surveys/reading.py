@@ -29,6 +29,8 @@ RESERVED = frozenset({"key", "area", "channel", "batch"})
 _ADAPTER = TypeAdapter(Questionnaire)
 
 # pydantic words its errors in English for programmers; the authors of these files are neither.
+# A reader with types of its own gives them a type of this name and words them in Chinese itself.
+OWN_ERROR = "own"
 _REASONS = {
     "missing": "缺少这一项",
     "unexpected_keyword_argument": "不认识的项，请检查拼写",
@@ -106,7 +108,7 @@ def parse_document(document: Any, file: str) -> Questionnaire:  # noqa: ANN401 -
         # it `required = "no"` would quietly become false.
         questionnaire = _ADAPTER.validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
-        raise QuestionnaireError(file, _shape_faults(error)) from error
+        raise QuestionnaireError(file, shape_faults(error)) from error
     if faults := list(_contradictions(questionnaire)):
         raise QuestionnaireError(file, faults)
     return replace(
@@ -136,14 +138,16 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _shape_faults(error: ValidationError) -> Iterator[Fault]:
+def shape_faults(error: ValidationError) -> Iterator[Fault]:
+    """Word what pydantic found in a file: the place as a key path, the reason in Chinese."""
     details = error.errors(include_url=False, include_input=False)
     places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     for detail in details:
         # A list whose only entry is faulty is reported as too short as well; once is enough.
         if detail["type"] == "too_short" and detail["loc"] in places:
             continue
-        reason = _REASONS.get(detail["type"], "取值不对")
+        own = detail["msg"] if detail["type"] == OWN_ERROR else "取值不对"
+        reason = _REASONS.get(detail["type"], own)
         context = {name: _in_chinese(value) for name, value in detail.get("ctx", {}).items()}
         yield Fault(_place(detail["loc"]), reason.format(**context))
 

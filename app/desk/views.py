@@ -13,12 +13,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from analysis.scoring import feed as feeds
-from app.access import current_staff
+from app.access import current_staff, record
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Problem
 from app.formats import BEIJING
-from app.forms import plain_text
+from app.forms import plain_text, show_faults
 from app.models import Survey, SurveyState
 from app.services import areas, audit, cards, evaluating, printing, publishing, results
 from surveys.library import bundled
@@ -75,7 +75,7 @@ _FACTS = {
 
 def in_calendar(_form: FlaskForm, field: DateField) -> None:
     """Refuse a year that is a slip of the keyboard. Raises `ValidationError`."""
-    first, last = 2000, 2100
+    first, last = publishing.FIRST_YEAR, publishing.LAST_YEAR
     if field.data is not None and not first <= field.data.year <= last:
         raise ValidationError(_("年份应在 %(first)s 到 %(last)s 之间。", first=first, last=last))
 
@@ -131,10 +131,9 @@ def make_survey() -> ResponseReturnValue:
         try:
             made = _make_survey(session, form)
         except InvalidInput as refusal:
-            for field, sentence in refusal.faults.items():
-                form[field].errors = [*form[field].errors, sentence]
+            show_faults(form, refusal)
             return _new_survey_page(form), 422
-        _record(session, audit.survey_made(current_staff().name, made))
+        record(session, audit.survey_made(current_staff().name, made))
     return redirect(url_for("desk.survey", survey_id=made.id), 303)
 
 
@@ -168,7 +167,7 @@ def move_survey(survey_id: int) -> ResponseReturnValue:
         found = _find(session, survey_id)
         before = found.state
         publishing.move_survey(session, found, to)
-        _record(session, audit.survey_moved(current_staff().name, found, before))
+        record(session, audit.survey_moved(current_staff().name, found, before))
     return redirect(url_for("desk.survey", survey_id=survey_id), 303)
 
 
@@ -233,7 +232,7 @@ def feed(survey_id: int, rubric_id: str) -> Response:
         evidence = results.load_evidence(session, _find(session, survey_id))
     made = evaluating.make_feed(evidence, evaluating.find_rubric(rubric_id), datetime.now(UTC))
     with transaction() as session:
-        _record(session, audit.feed_downloaded(current_staff().name, evidence.survey, rubric_id))
+        record(session, audit.feed_downloaded(current_staff().name, evidence.survey, rubric_id))
     return Response(feeds.dump(made), mimetype="application/json")
 
 
@@ -274,10 +273,6 @@ def _row_number(text: str) -> int:
     if not 1 <= number < 2**31:
         raise ValueError(text)
     return number
-
-
-def _record(session: Session, act: audit.Act) -> None:
-    audit.record_act(session, settings().keys, act, datetime.now(UTC))
 
 
 def _find(session: Session, survey_id: int) -> Survey:

@@ -1,6 +1,5 @@
 """A fieldworker's way: make cards for my area, print them, see which came back."""
 
-from datetime import UTC, datetime
 from io import BytesIO
 
 from flask import Blueprint, Response, redirect, render_template, send_file, url_for
@@ -12,11 +11,11 @@ from wtforms import IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired
 
-from app.access import current_staff
+from app.access import current_staff, record
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput
-from app.forms import plain_text
+from app.forms import plain_text, show_faults
 from app.models import Survey
 from app.services import areas, audit, cards, printing, publishing
 
@@ -62,10 +61,9 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
             batch = cards.make_batch(
                 session, found, place, form.size.data, form.holder.data, settings().keys
             )
-            _record(session, audit.batch_made(current_staff().name, batch))
+            record(session, audit.batch_made(current_staff().name, batch))
         except InvalidInput as refusal:
-            for field, sentence in refusal.faults.items():
-                form[field].errors = [*form[field].errors, sentence]
+            show_faults(form, refusal)
             return _survey_page(session, found, form), 422
     return redirect(url_for("field.survey", survey_id=survey_id), 303)
 
@@ -80,7 +78,7 @@ def sheet(batch_id: int) -> Response:
     # (docs/decisions/0017-audit-chain.md); what is not on record does not leave.
     pdf = cards.sheet(batch, found, settings())
     with transaction() as session:
-        _record(session, audit.sheet_printed(current_staff().name, batch))
+        record(session, audit.sheet_printed(current_staff().name, batch))
     return send_file(BytesIO(pdf), "application/pdf", download_name=f"cards-{batch.id}.pdf")
 
 
@@ -90,7 +88,7 @@ def card(batch_id: int, serial: int) -> ResponseReturnValue:
     with transaction() as session:
         batch = cards.find_batch(session, batch_id, current_staff().area)
         code = cards.code_of(batch, serial, settings().keys)
-        _record(session, audit.card_shown(current_staff().name, batch, serial, "page"))
+        record(session, audit.card_shown(current_staff().name, batch, serial, "page"))
     return render_template("field/card.html", batch=batch, serial=serial, code=code)
 
 
@@ -101,12 +99,8 @@ def card_image(batch_id: int, serial: int) -> Response:
         batch = cards.find_batch(session, batch_id, current_staff().area)
         code = cards.code_of(batch, serial, settings().keys)
         png = printing.qr_png(cards.card_address(settings(), code))
-        _record(session, audit.card_shown(current_staff().name, batch, serial, "image"))
+        record(session, audit.card_shown(current_staff().name, batch, serial, "image"))
     return send_file(BytesIO(png), "image/png")
-
-
-def _record(session: Session, act: audit.Act) -> None:
-    audit.record_act(session, settings().keys, act, datetime.now(UTC))
 
 
 def _batch_form(session: Session) -> BatchForm:

@@ -17,7 +17,7 @@ from surveys.questionnaire import Questionnaire
 from surveys.reading import digest, dump_json
 
 # A slip of the keyboard, such as the year 20266, must not reach the calendar's arithmetic.
-_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +170,9 @@ def _check_plan(plan: SurveyPlan) -> None:
     if len(plan.title) > 200:
         faults["title"] = _("最多 200 个字。")
     for field in ("opens_at", "closes_at"):
-        if not _FIRST_YEAR <= getattr(plan, field).year <= _LAST_YEAR:
+        if not FIRST_YEAR <= getattr(plan, field).year <= LAST_YEAR:
             faults[field] = _(
-                "年份应在 %(first)s 到 %(last)s 之间。", first=_FIRST_YEAR, last=_LAST_YEAR
+                "年份应在 %(first)s 到 %(last)s 之间。", first=FIRST_YEAR, last=LAST_YEAR
             )
     if plan.closes_at <= plan.opens_at:
         faults["closes_at"] = _("截止时间应晚于开始时间。")

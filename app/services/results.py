@@ -92,11 +92,6 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
     )
 
 
-def load_frame(session: Session, survey: Survey) -> pd.DataFrame:
-    """Return the valid submissions of a survey as a wide coded frame."""
-    return load_evidence(session, survey).frame
-
-
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:
     """Return every measure overall and by `area`, `channel` or a single-choice question.
 
