@@ -9,7 +9,7 @@ PORT ?= 8000
 BASE_URL ?= http://$(if $(filter 0.0.0.0,$(HOST)),$(firstword $(shell hostname -I)),$(HOST)):$(PORT)
 FLASK := MINPING_MODE=demo MINPING_BASE_URL=$(BASE_URL) $(BIN)/flask --app wsgi
 
-.PHONY: run test check bench screenshots requirements format
+.PHONY: run test check bench reliability screenshots requirements format
 
 run: $(VENV)/.run
 	@$(FLASK) db upgrade
@@ -28,6 +28,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+reliability: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.reliability
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots

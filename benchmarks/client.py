@@ -88,8 +88,8 @@ def run(job: Job) -> Outcome:
 class Connection:
     """One connection that stays open, and is opened again after a fault."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, patience: float = _PATIENCE_SECONDS) -> None:
+        self._port, self._patience = port, patience
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, path: str) -> Answer:
@@ -111,7 +111,7 @@ class Connection:
             self._streams = None
 
     async def _exchange(self, head: str, body: bytes) -> Answer:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(self._patience):
             if self._streams is None:
                 self._streams = await asyncio.open_connection(HOST, self._port)
             reader, writer = self._streams
@@ -155,15 +155,22 @@ async def _work(job: Job, waiting: Iterator[str], outcome: Outcome) -> None:
 
 
 async def _unit(job: Job, connection: Connection, path: str, outcome: Outcome) -> None:
-    page = _checked_page(await connection.get(path))
+    page = await connection.get(path)
     if job.kind is Kind.BARE:
+        _checked_page(page)
         return
-    token, key = _TOKEN.search(page), _KEY.search(page)
+    body = full_form(page, job.answers)
+    if job.kind is Kind.SUBMISSION:
+        outcome.receipts.append(checked_receipt(await connection.post(path, body)))
+
+
+def full_form(page: Answer, answers: str) -> bytes:
+    """Return the body of this page's form with these answers. Raises `WrongAnswer`."""
+    html = _checked_page(page)
+    token, key = _TOKEN.search(html), _KEY.search(html)
     if token is None or key is None:
         raise WrongAnswer("a page without its form")
-    if job.kind is Kind.SUBMISSION:
-        body = b"_token=%s&key=%s&%s&_end=1" % (token[1], key[1], job.answers.encode())
-        outcome.receipts.append(_checked_receipt(await connection.post(path, body)))
+    return b"_token=%s&key=%s&%s&_end=1" % (token[1], key[1], answers.encode())
 
 
 def _checked_page(answer: Answer) -> bytes:
@@ -173,7 +180,8 @@ def _checked_page(answer: Answer) -> bytes:
     return gzip.decompress(answer.body) if packed else answer.body
 
 
-def _checked_receipt(answer: Answer) -> str:
+def checked_receipt(answer: Answer) -> str:
+    """Return the receipt that a full form was answered with. Raises `WrongAnswer`."""
     if answer.status != 303:
         raise WrongAnswer(f"status {answer.status} for a full form")
     receipt = _RECEIPT.search(answer.headers["location"])

@@ -30,6 +30,11 @@ class Server:
     port: int
     log: Path
 
+    def memory_mb(self) -> float:
+        """Return the memory that the process holds now (resident), in MB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     def cpu_ms(self) -> float:
         """Return the CPU time of the whole process so far, user and system, in milliseconds."""
         text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
@@ -40,15 +45,17 @@ class Server:
 
 
 @contextmanager
-def running(app: str, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """Serve `app` with the production command on a free port; stop it at the end of the block.
+def running(
+    app: str, environment: Mapping[str, str], log: Path, port: int | None = None
+) -> Iterator[Server]:
+    """Serve `app` with the production command, on a free port unless one is named.
 
-    Raises `CannotMeasure` when it does not answer.
+    Stops it at the end of the block. Raises `CannotMeasure` when it does not answer.
     """
-    port = _free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "flask", "--app", app, "serve"]
     command += ["--host", HOST, "--port", str(port)]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -72,7 +79,8 @@ def fetch(port: int, path: str, headers: Mapping[str, str]) -> tuple[bytes, int]
         return answer.read(), len(head.replace("\r\n", "\n").replace("\n", "\r\n").encode())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
