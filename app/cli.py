@@ -490,7 +490,13 @@ def _demo_lines() -> list[str]:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=int)
 @click.option("--threads", default=16, show_default=True, type=int)
-@click.option("--timeout", default=30, show_default=True, type=int, help="几秒没有动静就断开。")
+@click.option(
+    "--timeout",
+    default=30,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="几秒没有动静就断开。",
+)
 def serve(host: str, port: int, threads: int, timeout: int) -> None:
     """用正式服务器（waitress）提供服务。"""
     with socket.socket() as probe:

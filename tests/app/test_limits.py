@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
@@ -444,6 +446,19 @@ def test_without_redis_everything_is_allowed_and_said_once(
     assert waits == []
     assert caplog.text.count("Redis is away, nothing is limited for a minute") == 1
     assert VILLAGE not in caplog.text
+
+
+@limits_are_low
+def test_nobody_waits_long_for_a_redis_that_never_answers(
+    start_app: StartApp, poster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        app = start_app(redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        for _ in range(5):
+            stranger(app).submit(poster)
+        assert time.monotonic() - began < 5
+    assert caplog.text.count("Redis is away") == 1
 
 
 @limits_are_low
