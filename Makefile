@@ -24,6 +24,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app analysis surveys wsgi.py
+	$(BIN)/python .ci/audit $(BIN)/pip-audit requirements.txt
 	$(BIN)/pytest tests/checks
 
 bench: $(VENV)/.dev

@@ -1,7 +1,9 @@
 """The only place that knows Flask, the database and the clock."""
 
 import logging
+import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,13 +15,13 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, InternalError, OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
-from app import access, account, cli, db, desk, field, formats, headers, respond
-from app.config import LARGEST_BODY, PROJECT, Settings, read_settings
+from app import access, account, cli, db, desk, field, formats, headers, limits, respond
+from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.language import CHINESE, ENGLISH, chosen_language
@@ -33,14 +35,15 @@ babel = Babel()
 bootstrap = Bootstrap5()
 csrf = CSRFProtect()
 
-# Static, so that nothing which just failed is needed to show it.
+# Static but for one number, so that nothing which just failed is needed to show it.
 _FAILED_PAGE = (PROJECT / "app/templates/failed.html").read_text(encoding="utf-8")
 
 
 class _App(Flask):
     def log_exception(self, exc_info: Any) -> None:  # noqa: ANN401 - Flask's own signature
         # Flask would write the path, and the path of a card is its key.
-        self.logger.error("%s %s failed", request.method, request.endpoint, exc_info=exc_info)
+        where = (_reference(), request.method, request.endpoint)
+        self.logger.error("[%s] %s %s failed", *where, exc_info=exc_info)
 
 
 class _RowId(IntegerConverter):
@@ -90,12 +93,23 @@ def _flask_settings(settings: Settings) -> dict[str, object]:
         "BABEL_DEFAULT_LOCALE": CHINESE,
         "BOOTSTRAP_SERVE_LOCAL": True,
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
+        "TRUSTED_HOSTS": _hosts(settings),
         "SESSION_COOKIE_NAME": "staff",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.cookie_secure,
         "WTF_CSRF_TIME_LIMIT": None,
     }
+
+
+def _hosts(settings: Settings) -> list[str] | None:
+    # Besides the public name, the loopback names by which this machine asks for its health. A demo
+    # answers to every name: phones reach it by whatever address the machine has today. IPv6
+    # addresses are names that Werkzeug cannot compare.
+    if settings.mode is Mode.DEMO:
+        return None
+    host = urlsplit(settings.base_url).hostname or ""
+    return None if ":" in host else [host, "localhost", "127.0.0.1"]
 
 
 def _render_item(kind: str, item: object, _context: object) -> str | bool:
@@ -111,6 +125,7 @@ def _add_extensions(app: Flask) -> None:
     csrf.init_app(app)
     access.init_app(app)
     headers.init_app(app)
+    limits.init_app(app)
 
 
 def _add_formats(app: Flask) -> None:
@@ -148,6 +163,7 @@ _HEADINGS = {
     403: lazy_gettext("没有权限"),
     404: lazy_gettext("没有这个页面"),
     413: lazy_gettext("内容太大"),
+    429: lazy_gettext("请过一会儿再试"),
 }
 
 
@@ -162,7 +178,8 @@ def _add_error_pages(app: Flask) -> None:
     app.register_error_handler(CannotPrint, _unprintable_page)
     app.register_error_handler(CSRFError, _csrf_page)
     app.register_error_handler(HTTPException, _http_page)
-    app.register_error_handler(InternalServerError, lambda _error: (_FAILED_PAGE, 500))
+    app.register_error_handler(SecurityError, _other_host)
+    app.register_error_handler(InternalServerError, _failed_page)
 
 
 def _problem_page(problem: Problem) -> ResponseReturnValue:
@@ -175,16 +192,20 @@ def _problem_page(problem: Problem) -> ResponseReturnValue:
             heading = _("系统正忙")
         case _:
             heading = str(_HEADINGS.get(problem.status, _HEADINGS[400]))
+    if problem.status >= 500:
+        current_app.logger.error("[%s] %s", _reference(), type(problem).__name__)
     page = _page(heading, str(problem.sentence), problem.status)
-    return (*page, {"Retry-After": "10"}) if isinstance(problem, Unavailable) else page
+    wait = problem.retry_seconds
+    return page if wait is None else (*page, {"Retry-After": str(wait)})
 
 
 def _busy_page(error: Exception) -> ResponseReturnValue:
-    current_app.logger.error("database: %s", getattr(error, "orig", type(error).__name__))
+    reason = getattr(error, "orig", type(error).__name__)
+    current_app.logger.error("[%s] database: %s", _reference(), reason)
     sentence = str(Unavailable.sentence)
     if headers.is_staff_side():
         sentence = _("系统正忙，这一步还没有办成。请过一会儿再试。")
-    return *_page(_("系统正忙"), sentence, 503), {"Retry-After": "10"}
+    return *_page(_("系统正忙"), sentence, 503), {"Retry-After": str(Unavailable.retry_seconds)}
 
 
 def _unstorable_page(_error: DataError) -> ResponseReturnValue:
@@ -213,6 +234,30 @@ def _http_page(error: HTTPException) -> ResponseReturnValue:
     return _page(str(heading), sentence, error.code)
 
 
+def _other_host(_error: SecurityError) -> ResponseReturnValue:
+    # Plain: without a host that is ours no address of a page can be built.
+    text = "请使用印在卡片上的网址。\nPlease use the address that is printed on the card.\n"
+    return text, 400, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def _failed_page(_error: InternalServerError) -> ResponseReturnValue:
+    return _FAILED_PAGE.replace("REFERENCE", _reference()), 500
+
+
+def _reference() -> str:
+    """Return the number by which this request's page and log line find each other.
+
+    Drawn here and never taken from a header: what the log says must not be somebody else's words.
+    """
+    if "reference" not in g:
+        g.reference = secrets.token_hex(4)
+    found: str = g.reference
+    return found
+
+
 def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:
     template = "problem.html" if headers.is_staff_side() else "respond/problem.html"
-    return render_template(template, heading=heading, sentence=sentence), status
+    shown = {"heading": heading, "sentence": sentence}
+    if status >= 500:
+        shown["reference"] = _reference()
+    return render_template(template, **shown), status

@@ -247,5 +247,7 @@ def _local(address: str | None) -> str | None:
     """Return an address on this site, or nothing: a link must not lead a person elsewhere."""
     if not address or not address.startswith("/") or address[1:2] in {"/", "\\"}:
         return None
+    if not address.isprintable():  # a line break would end the header that it is to stand in
+        return None
     parts: Sequence[str] = urlsplit(address)[:2]
     return None if any(parts) else address

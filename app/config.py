@@ -5,10 +5,12 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 
 from flask import current_app
@@ -36,12 +38,14 @@ class Setting:
 
 SETTINGS = (
     Setting("DATABASE_URL", "", "Where answers are kept; empty: SQLite in the instance folder."),
+    Setting("REDIS_URL", "", "Where several processes count limits together; empty: in memory."),
     Setting("MINPING_INSTANCE", "instance", "Folder for the SQLite file and the secret keys."),
     Setting(
         "MINPING_MODE", "production", "`demo` allows demo accounts; `production` refuses them."
     ),
     Setting("MINPING_BASE_URL", "http://127.0.0.1:8000", "Public address that QR codes lead to."),
     Setting("MINPING_SECRETS", "", "JSON file with the keys; empty: secrets.json in the instance."),
+    Setting("MINPING_KEYS", "", "The keys themselves, as JSON; empty: they are in the file."),
     Setting("MINPING_FONT", "", "TrueType file with Chinese glyphs; empty: the bundled one."),
     Setting("TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-* headers."),
     Setting("MINPING_COOKIE_SECURE", "", "`1` or `0`; empty: 1 when the public address is https."),
@@ -69,9 +73,27 @@ class Keys:
 
     def __post_init__(self) -> None:
         """Refuse a key that could be guessed."""
+        seen: dict[bytes, str] = {}
         for name in self.__slots__:
-            if len(getattr(self, name)) < 32:
+            key = getattr(self, name)
+            if len(key) < 32:
                 raise ValueError(f"the key “{name}” is shorter than 32 bytes")
+            if _is_typed(key):
+                raise ValueError(
+                    f"the key “{name}” is not random; draw it by secrets.token_hex(32)"
+                )
+            if key in seen:
+                raise ValueError(f"the keys “{seen[key]}” and “{name}” are the same")
+            seen[key] = name
+
+
+def _is_typed(key: bytes) -> bool:
+    """Say whether a person made this key: a pattern, a count, or a text.
+
+    Of 10^12 random keys of 32 bytes not one is refused.
+    """
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
+    return len(set(key)) < 16 or len(steps) == 1 or (key.isascii() and key.decode().isprintable())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,7 @@ class Settings:
     """The settings in force, read once at the start."""
 
     database_url: str
+    redis_url: str = field(repr=False)  # it may hold a password
     instance: Path
     mode: Mode
     base_url: str
@@ -103,8 +126,12 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     base_url = chosen["MINPING_BASE_URL"].rstrip("/")
     if not base_url.startswith(("http://", "https://")):
         raise SettingError(f"MINPING_BASE_URL must start with http:// or https://, not {base_url}")
+    redis_url = chosen["REDIS_URL"]
+    if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingError("REDIS_URL must start with redis://, rediss:// or unix://")
     return Settings(
         database_url=chosen["DATABASE_URL"] or f"sqlite:///{instance / 'minping.sqlite3'}",
+        redis_url=redis_url,
         instance=instance,
         mode=_mode(chosen["MINPING_MODE"]),
         base_url=base_url,
@@ -115,17 +142,52 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             default=base_url.startswith("https://"),
         ),
         font=Path(chosen["MINPING_FONT"]) if chosen["MINPING_FONT"] else None,
-        keys=read_keys(Path(chosen["MINPING_SECRETS"] or instance / "secrets.json")),
+        keys=_keys(chosen, instance),
     )
+
+
+def _keys(chosen: Mapping[str, str], instance: Path) -> Keys:
+    if chosen["MINPING_KEYS"]:
+        return _keys_given(chosen["MINPING_KEYS"], chosen["MINPING_SECRETS"])
+    path = Path(chosen["MINPING_SECRETS"] or instance / "secrets.json")
+    database = instance / "minping.sqlite3"
+    if not chosen["DATABASE_URL"] and database.exists() and not path.exists():
+        raise SettingError(
+            f"{database} was made with keys that are gone, and new ones would make every printed "
+            f"card unusable: bring {path} back (MINPING_SECRETS), or begin anew in another folder "
+            f"(MINPING_INSTANCE)"
+        )
+    return read_keys(path)
+
+
+def _keys_given(text: str, path: str) -> Keys:
+    if path:
+        raise SettingError("MINPING_KEYS and MINPING_SECRETS are both set; keep one of them")
+    try:
+        stored = json.loads(text)
+        return Keys(**{name: bytes.fromhex(stored[name]) for name in Keys.__slots__})
+    except KeyError as error:
+        raise SettingError(f"MINPING_KEYS lacks the key {error}") from None
+    except (ValueError, TypeError) as error:
+        raise SettingError(
+            f"MINPING_KEYS must hold what secrets.json does, JSON with a hexadecimal number of 32 "
+            f"bytes for each key: {_without_text(error)}"
+        ) from None
+
+
+def _without_text(error: Exception) -> str:
+    # A decoder's message may quote what it could not read: a key, perhaps.
+    return type(error).__name__ if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def read_keys(path: Path) -> Keys:
     """Read the keys, making them (mode 600) on the very first start.
 
     A file from before there was an audit log gets that key added; no other key is ever replaced.
-    Raises `SettingError` when the file is readable by others, is no JSON, or when a key is no
-    hexadecimal number of at least 32 bytes.
+    Raises `SettingError` when the file is readable by others or lies where others may replace it,
+    is no JSON, or when a key is no hexadecimal number of at least 32 bytes or can be guessed.
     """
+    _ensure_own_folder(path.resolve().parent)
     if not path.exists():
         _make_keys(path)
     if path.stat().st_mode & 0o077:
@@ -140,6 +202,19 @@ def read_keys(path: Path) -> Keys:
     if is_older:
         _add_key(path, {**stored, "audit": keys.audit.hex()})
     return keys
+
+
+def _ensure_own_folder(folder: Path) -> None:
+    # Whoever may write in a folder may put another file in the place of ours. Above it the sticky
+    # bit, as on /tmp, keeps others' folders from being replaced.
+    for each in (folder, *folder.parents):
+        mode = each.stat().st_mode if each.exists() else 0
+        is_open = mode & stat.S_IWOTH and (each == folder or not mode & stat.S_ISVTX)
+        if os.name == "posix" and is_open:
+            raise SettingError(
+                f"the secret keys are to lie in {folder}, and everybody may write in {each}: "
+                f"chmod o-w {each}, or choose another folder (MINPING_SECRETS, MINPING_INSTANCE)"
+            )
 
 
 def _audit_key(others: Mapping[str, bytes]) -> bytes:

@@ -9,6 +9,7 @@ Problem
 │   ├── CardNotFound
 │   └── CardSpent
 ├── AnswerConflict 409           this key already stored other answers; the first stay
+├── TooMany 429                  more than people send from one phone or network; says when next
 └── Unavailable 503              the database cannot write now; nothing is lost, try again
 """
 
@@ -24,10 +25,14 @@ say = _
 
 
 class Problem(Exception):  # noqa: N818 - the project's word for an expected failure
-    """An expected failure with its HTTP status and one sentence for the person."""
+    """An expected failure with its HTTP status and one sentence for the person.
+
+    `retry_seconds` is how long a retry should wait, where a retry helps.
+    """
 
     status = 400
     sentence: Sentence = _("请求有误，请返回上一页重试。")
+    retry_seconds: int | None = None
 
     def __init__(self, sentence: Sentence | None = None) -> None:
         if sentence is not None:
@@ -93,8 +98,19 @@ class AnswerConflict(Problem):
         super().__init__()
 
 
+class TooMany(Problem):
+    """More came from one phone or network than people send (app/limits.py)."""
+
+    status = 429
+
+    def __init__(self, sentence: Sentence, retry_seconds: int) -> None:
+        self.retry_seconds = retry_seconds
+        super().__init__(sentence)
+
+
 class Unavailable(Problem):
     """The database cannot write now."""
 
     status = 503
+    retry_seconds = 10
     sentence = _("系统正忙，您的回答还没有存上。请过一会儿在本页再点一次提交。")

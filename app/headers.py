@@ -19,27 +19,53 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 _STATIC = {"static", "bootstrap.static"}
+_RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
 
 @cache
 def resident_style() -> Markup:
     """Return the residents' style sheet, which stands inside their page: one request for all."""
-    text = (Path(__file__).parent / "templates/respond/style.css").read_text(encoding="utf-8")
+    return _inline("style.css")
+
+
+@cache
+def resident_script() -> Markup:
+    """Return the residents' script, page.js, which stands inside their page; "" without the file.
+
+    A page shows it as `<script>{{ resident_script }}</script>`, with no blank between: its hash
+    is what the policy allows, and nothing else may run. What differs between pages goes into
+    attributes (`data-…`), never into the script. It may fetch from this server alone.
+    """
+    return _inline("page.js") if (_RESIDENTS_FILES / "page.js").exists() else Markup()
+
+
+def _inline(name: str) -> Markup:
+    text = (_RESIDENTS_FILES / name).read_text(encoding="utf-8")
     return Markup(text.strip())  # noqa: S704 - our own file, not a person's text
 
 
 @cache
 def _residents() -> str:
-    digest = hashlib.sha256(resident_style().encode()).digest()
-    return f"{_NOTHING}; style-src 'sha256-{base64.b64encode(digest).decode()}'"
+    policy = f"{_NOTHING}; style-src {_hash(resident_style())}"
+    if resident_script():
+        policy += f"; script-src {_hash(resident_script())}; connect-src 'self'"
+    return policy
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def init_app(app: Flask) -> None:
     """Write the headers on every answer."""
     app.after_request(_write)
     app.jinja_env.globals["resident_style"] = resident_style()
+    app.jinja_env.globals["resident_script"] = resident_script()
 
 
 def is_staff_side() -> bool:

@@ -225,6 +225,7 @@ _POSTGRES = make_url(
 def make_settings(url: str, folder: Path, keys: Keys) -> Settings:
     return Settings(
         database_url=url,
+        redis_url="",
         instance=folder,
         mode=Mode.DEMO,
         base_url=BASE_URL,
@@ -386,6 +387,7 @@ def house(backend: str, request: pytest.FixtureRequest) -> House:
     fixture = "sqlite_house" if backend == "sqlite" else "postgres_house"
     house: House = request.getfixturevalue(fixture)
     house.restore()
+    house.app.extensions["limits"].storage.reset()
     return house
 
 

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from app import limits
 from app.config import Keys, settings
 from app.db import reading, transaction
-from app.errors import AnswerConflict, CardSpent
+from app.errors import AnswerConflict, CardSpent, TooMany
 from app.language import chosen_language
 from app.respond import forms
 from app.services import codes, collecting
@@ -43,6 +44,14 @@ def limit_body() -> None:
     """Refuse a large body before it is read."""
     request.max_content_length = LARGEST_BODY
     request.max_form_memory_size = LARGEST_BODY
+
+
+@blueprint.after_request
+def slow_wrong_codes(response: Response) -> Response:
+    """Slow down whoever tries out codes; no connection or lock is held any more by now."""
+    if response.status_code == 404:
+        limits.slow_wrong_code()
+    return response
 
 
 @blueprint.get("/")
@@ -94,7 +103,14 @@ def poster(slug: str) -> ResponseReturnValue:
 @blueprint.post("/p/<slug>")
 def answer_poster(slug: str) -> ResponseReturnValue:
     """Store the answers to a poster once for each key, and lead to the receipt."""
-    return _take(lambda session: collecting.find_poster(session, slug))
+    device = limits.find_device(slug)
+    taken = _take(
+        lambda session: collecting.find_poster(session, slug),
+        admit=lambda: limits.admit_sending(slug, device),
+    )
+    response = make_response(taken)
+    limits.set_device(response, slug, device, url_for("respond.poster", slug=slug))
+    return response
 
 
 @blueprint.get("/r/<receipt>")
@@ -106,7 +122,9 @@ def receipt(receipt: str) -> ResponseReturnValue:
     return render_template("respond/receipt.html", receipt=receipt, state=state)
 
 
-def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
+def _take(
+    find: Finder, code: str | None = None, admit: Callable[[], None] | None = None
+) -> ResponseReturnValue:
     fields = request.form.to_dict(flat=False)
     keys = settings().keys
     try:
@@ -116,7 +134,10 @@ def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
             try:
                 form = forms.read(keys.session, invitation.questionnaire_digest, fields)
                 sheet = check(questionnaire, fields)
-            except (forms.BadForm, InvalidAnswers) as refusal:
+                # What is stored already gets its receipt again, whatever the limit.
+                if admit is not None and not collecting.is_stored(session, form.key):
+                    admit()
+            except (forms.BadForm, InvalidAnswers, TooMany) as refusal:
                 collecting.ensure_open(invitation, _now())
                 return _form_again(invitation, questionnaire, fields, refusal)
             delivery = Delivery(form.key, sheet, form.duration_seconds)
@@ -163,11 +184,12 @@ def _form_again(
 ) -> ResponseReturnValue:
     """Show the filled form again with everything that is wrong, and nothing lost."""
     faults = refusal.faults if isinstance(refusal, InvalidAnswers) else ()
+    is_stale = isinstance(refusal, forms.BadForm)
     # A good token is kept, so that the time counts from the first look and not from the last.
     token = (
-        fields[forms.TOKEN_FIELD][0]
-        if faults
-        else forms.sign(settings().keys.session, invitation.questionnaire_digest)
+        forms.sign(settings().keys.session, invitation.questionnaire_digest)
+        if is_stale
+        else fields[forms.TOKEN_FIELD][0]
     )
     page = _render_form(
         invitation,
@@ -176,9 +198,12 @@ def _form_again(
         _key_or_new(fields),
         chosen=fields,
         faults={fault.question: fault for fault in faults},
-        stale=isinstance(refusal, forms.BadForm),
+        stale=is_stale,
+        refused=refusal.sentence if isinstance(refusal, TooMany) else None,
     )
-    return page, 422 if faults else 400
+    if isinstance(refusal, TooMany):
+        return page, refusal.status, {"Retry-After": str(refusal.retry_seconds)}
+    return page, 400 if is_stale else 422
 
 
 def _key_or_new(fields: Fields) -> str:
@@ -195,7 +220,7 @@ def _render_form(
     key: str,
     **filled: object,
 ) -> str:
-    shown = {"chosen": {}, "faults": {}, "stale": False, **filled}
+    shown = {"chosen": {}, "faults": {}, "stale": False, "refused": None, **filled}
     return render_template(
         "respond/form.html",
         invitation=invitation,

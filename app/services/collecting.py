@@ -221,6 +221,11 @@ def record_submission(
     return _stored_receipt(session, invitation, delivery)
 
 
+def is_stored(session: Session, key: uuid.UUID) -> bool:
+    """Say whether answers are stored under this key."""
+    return session.scalar(select(Submission.key).where(Submission.key == key)) is not None
+
+
 def _claim_card(session: Session, invitation: Invitation) -> None:
     if invitation.card_id is None:
         return

@@ -351,6 +351,39 @@ def test_the_doctor_names_database_font_and_mode(backend: str, flask: Command) -
     assert "模式 demo，公共地址 https://minping.example" in printed
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mode": Mode.DEMO, "trusted_proxies": 1}, ["MINPING_MODE=production"]),
+        ({"mode": Mode.DEMO, "base_url": "http://127.0.0.1:8000"}, []),
+        ({"mode": Mode.PRODUCTION, "base_url": "http://127.0.0.1:8000"}, []),
+        ({"mode": Mode.PRODUCTION, "base_url": "http://minping.example"}, ["MINPING_BASE_URL"]),
+        ({"mode": Mode.PRODUCTION, "trusted_proxies": 1}, []),
+        ({"mode": Mode.PRODUCTION}, ["TRUSTED_PROXIES"]),
+        (
+            {"mode": Mode.PRODUCTION, "trusted_proxies": 1, "cookie_secure": False},
+            ["MINPING_COOKIE_SECURE"],
+        ),
+    ],
+    ids=str,
+)
+def test_the_doctor_warns_of_what_is_unsafe_together(
+    changes: dict[str, object], words: list[str], start_app: StartApp
+) -> None:
+    lines = command_of(start_app(**changes))("doctor").stdout.splitlines()
+    warnings = [line for line in lines if line.startswith("注意：")]
+    assert len(warnings) == len(words)
+    assert all(word in line for word, line in zip(words, warnings, strict=True))
+
+
+def test_the_doctor_says_where_limits_are_counted(start_app: StartApp) -> None:
+    away = start_app(redis_url="redis://:secret-word@127.0.0.1:1")
+    assert "限流计数 在内存中" in command_of(start_app())("doctor").stdout
+    printed = command_of(away)("doctor").stdout
+    assert "限流计数 在 Redis，但现在连不上" in printed
+    assert "secret-word" not in printed
+
+
 def test_the_demo_needs_the_demo_mode(start_app: StartApp, app: Flask) -> None:
     before = snapshot(app)
     result = command_of(start_app(mode=Mode.PRODUCTION))("demo", "load", status=2)

@@ -161,6 +161,110 @@ def test_a_short_key_is_refused_by_name(name: str, key: str, tmp_path: Path) -> 
         read_keys(path)
 
 
+GUESSABLE = {
+    "one byte": "61" * 32,
+    "a short pattern": "0123456789abcdef" * 4,
+    "a count": bytes(range(32)).hex(),
+    "a count downwards": bytes(range(255, 223, -1)).hex(),
+    "a text": b"change me, please, before we start".hex(),
+}
+
+
+@pytest.mark.parametrize("key", GUESSABLE.values(), ids=GUESSABLE)
+def test_a_key_that_can_be_guessed_is_refused_by_name(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    read_keys(path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**stored, "receipt": key}), encoding="utf-8")
+    with pytest.raises(SettingError, match="“receipt” is not random") as caught:
+        read_keys(path)
+    assert key not in str(caught.value)
+
+
+def test_keys_that_are_the_same_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    read_keys(path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**stored, "lookup": stored["card"]}), encoding="utf-8")
+    with pytest.raises(SettingError, match="“card” and “lookup” are the same"):
+        read_keys(path)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o703])
+def test_keys_in_a_folder_that_everybody_may_change_are_refused(mode: int, tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(SettingError, match="everybody may write"):
+        read_keys(folder / "secrets.json")
+    assert not list(folder.iterdir())
+
+
+def test_keys_below_a_folder_that_everybody_may_change_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    (folder / "mine").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o777)
+    with pytest.raises(SettingError, match=f"chmod o-w {folder},"):
+        read_keys(folder / "mine" / "secrets.json")
+    folder.chmod(0o1777)  # as /tmp: nobody can put another folder in the place of ours
+    read_keys(folder / "mine" / "secrets.json")
+
+
+def test_keys_may_come_from_the_environment(tmp_path: Path) -> None:
+    keys = read_keys(tmp_path / "elsewhere.json")
+    text = (tmp_path / "elsewhere.json").read_text(encoding="utf-8")
+    folder = tmp_path / "instance"
+    read = read_settings({"MINPING_INSTANCE": str(folder), "MINPING_KEYS": text})
+    assert read.keys == keys
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("{", "JSON"), ("{}", "'card'"), ('{"card": "zz"}', "hexadecimal"), ("[]", "JSON")],
+)
+def test_keys_of_the_environment_that_cannot_be_used_are_named(
+    text: str, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match=f"MINPING_KEYS.*{reason}"):
+        settings_of(tmp_path, MINPING_KEYS=text)
+
+
+def test_a_short_key_of_the_environment_is_refused_and_not_shown(tmp_path: Path) -> None:
+    read_keys(tmp_path / "secrets.json")
+    stored = json.loads((tmp_path / "secrets.json").read_text(encoding="utf-8"))
+    text = json.dumps({**stored, "session": "abcdef"})
+    with pytest.raises(SettingError, match="“session” is shorter than 32 bytes") as caught:
+        settings_of(tmp_path, MINPING_KEYS=text)
+    assert "abcdef" not in str(caught.value)
+
+
+def test_keys_from_two_places_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="both set"):
+        settings_of(tmp_path, MINPING_KEYS="{}", MINPING_SECRETS=str(tmp_path / "other.json"))
+
+
+def test_a_database_whose_keys_are_gone_stops_the_start(tmp_path: Path) -> None:
+    """New keys would make every printed card unusable, and nobody would know why."""
+    settings_of(tmp_path)
+    (tmp_path / "minping.sqlite3").touch()
+    settings_of(tmp_path)
+    (tmp_path / "secrets.json").unlink()
+    with pytest.raises(SettingError, match=r"secrets\.json back"):
+        settings_of(tmp_path)
+    assert not (tmp_path / "secrets.json").exists()
+
+
+def test_a_redis_address_that_is_none_is_refused_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="REDIS_URL") as caught:
+        settings_of(tmp_path, REDIS_URL="http://:word@127.0.0.1")
+    assert "word" not in str(caught.value)
+
+
+def test_the_redis_password_is_not_printed(tmp_path: Path) -> None:
+    assert "geheim" not in repr(settings_of(tmp_path, REDIS_URL="redis://:geheim@127.0.0.1"))
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"card": "not hexadecimal"}', '{"card": 3}'])
 def test_a_spoilt_key_file_is_refused_by_name(content: str, tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
