@@ -3,9 +3,13 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from queue import Queue
+from threading import Semaphore
 
 import pytest
 from flask import Flask
@@ -16,7 +20,7 @@ from app.db import reading, transaction
 from app.errors import InvalidInput
 from app.formats import BEIJING
 from app.models import Area, Role, SignIn, SignInOutcome, Staff, StaffSession
-from app.services import accounts
+from app.services import accounts, passwords, tries
 from tests.app.test_access_census import addresses, csrf_token, of_blueprint, staff_side
 from tests.app.test_commands import Command, command_of
 from tests.app.test_signing_in import WRONG
@@ -197,7 +201,7 @@ def test_each_further_failure_doubles_the_delay_up_to_a_quarter_of_an_hour(app: 
     staff, now, delays = stored(app, EVALUATOR), datetime.now(UTC), []
     for _ in range(12):
         with app.app_context(), transaction() as session:
-            refused = accounts.record_try(session, staff, now, is_right=False)
+            refused = tries.record_password(session, staff, now, is_right=False)
         assert refused is not None
         delays.append((refused.until - now).seconds if refused.until else 0)
         now = refused.until or now
@@ -237,8 +241,8 @@ def test_an_unknown_name_is_answered_like_a_known_one(
 
 
 def test_unknown_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_STRANGERS", 3)
-    strangers, now = accounts.Strangers(), datetime.now(UTC)
+    monkeypatch.setattr(tries, "_STRANGERS", 3)
+    strangers, now = tries.Strangers(), datetime.now(UTC)
     for number in range(10):
         strangers.refuse(f"name {number}", now)
     assert len(strangers._known) == 3
@@ -259,33 +263,55 @@ def test_the_right_password_among_many_at_once_is_refused_after_the_lock(app: Fl
     staff, now = stored(app, EVALUATOR), datetime.now(UTC)
     with app.app_context(), transaction() as session:
         for _ in range(5):
-            accounts.record_try(session, staff, now, is_right=False)
+            tries.record_password(session, staff, now, is_right=False)
     with app.app_context(), transaction() as session:
-        assert accounts.record_try(session, staff, now, is_right=True) is not None
+        assert tries.record_password(session, staff, now, is_right=True) is not None
 
 
 def test_a_password_that_was_replaced_meanwhile_opens_nothing(app: Flask) -> None:
     staff = stored(app, EVALUATOR)
     change_staff(app, EVALUATOR, password_hash="another")
     with app.app_context(), transaction() as session:
-        refused = accounts.record_try(session, staff, datetime.now(UTC), is_right=True)
-    assert refused == accounts.Refused(None)
+        refused = tries.record_password(session, staff, datetime.now(UTC), is_right=True)
+    assert refused == tries.Refused(None)
 
 
-def test_when_too_many_sign_in_at_once_the_next_is_told_to_wait(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(accounts, "_PATIENCE", 0.01)
-    for _ in range(4):
-        assert accounts._verifiers.acquire(blocking=False)
-    assert not accounts._verifiers.acquire(blocking=False)
+@contextmanager
+def taken(semaphore: Semaphore, times: int) -> Iterator[None]:
+    for _ in range(times):
+        assert semaphore.acquire(blocking=False)
     try:
-        page = visitor.sign_in(EVALUATOR, status=503)
+        yield
     finally:
-        accounts._verifiers.release(4)
+        semaphore.release(times)
+
+
+def test_whoever_finds_four_at_it_and_four_waiting_is_told_so_at_once(visitor: Visitor) -> None:
+    with taken(passwords._verifiers, 4), taken(passwords._places, 8):
+        page = visitor.sign_in(EVALUATOR, status=503)
     assert "现在登录的人太多" in page.text
     assert page.response.headers["Retry-After"]
     visitor.sign_in(EVALUATOR)
+
+
+def test_of_thirteen_at_once_four_wait_and_five_are_sent_away(
+    new_visitor: NewVisitor,
+) -> None:
+    """Four are being verified already; whoever waits is served as soon as they are done."""
+    forms = [(each, each.get(SIGN_IN).fields()) for each in (new_visitor() for _ in range(9))]
+    answered: Queue[int] = Queue()
+
+    def sign_in(visitor: Visitor, form: dict[str, list[str]]) -> int:
+        sent = {**form, "name": EVALUATOR, "password": PASSWORD}
+        status = visitor.post(SIGN_IN, sent, status=None).status
+        answered.put(status)
+        return status
+
+    with ThreadPoolExecutor(9) as pool:
+        with taken(passwords._verifiers, 4), taken(passwords._places, 4):
+            done = [pool.submit(sign_in, *each) for each in forms]
+            assert [answered.get(timeout=20) for _ in range(5)] == [503] * 5
+        assert sorted(each.result() for each in done) == [303] * 4 + [503] * 5
 
 
 # ---------------------------------------------------------------------------------------------
@@ -306,7 +332,7 @@ def test_an_initial_password_must_be_changed_first(
     token = visitor.get(ACCOUNT).fields(EVERYWHERE)["csrf_token"]
     for method, send in (("GET", visitor.get), ("POST", visitor.post)):
         for endpoint, path in staff_side(addresses(app, here, method)).items():
-            if not endpoint.startswith("account."):
+            if not endpoint.startswith(("account.", "code.")):
                 sent = () if method == "GET" else ({"csrf_token": token},)
                 assert send(path, *sent, status=303).location == ACCOUNT
     assert "这是初始密码" in visitor.get(ACCOUNT).text
