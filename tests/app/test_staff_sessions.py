@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import access
+from app.config import PasswordRules
 from app.db import reading, transaction
 from app.errors import InvalidInput
 from app.formats import BEIJING
@@ -32,6 +33,7 @@ from tests.conftest import (
     House,
     NewVisitor,
     Page,
+    StartApp,
     Visitor,
     Zone,
     snapshot,
@@ -386,6 +388,80 @@ def test_the_other_fields_are_checked_at_the_same_time(evaluator: Visitor) -> No
     assert evaluator.post(CHANGE, form, status=422).errors == "请填写原密码。 请填写新密码。"
 
 
+def test_a_password_is_changed_every_180_days(evaluator: Visitor, clock: Clock) -> None:
+    change(evaluator)
+    clock.wait(days=180, seconds=-1)
+    visitor = Visitor(evaluator.app)
+    visitor.sign_in(EVALUATOR, NEW)
+    visitor.get("/desk/")
+    clock.wait(seconds=1)
+    assert visitor.get("/desk/", status=303).location == ACCOUNT
+    assert "密码已用满 180 天" in visitor.get(ACCOUNT).text
+    change(visitor, "Xin-mi-ma-2027", old=NEW)
+    visitor.get("/desk/")
+
+
+def test_passwords_of_demo_accounts_do_not_expire(app: Flask, visitor: Visitor) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=999)
+    change_staff(app, EVALUATOR, password_changed_at=long_ago, is_demo=True)
+    visitor.sign_in(EVALUATOR)
+    visitor.get("/desk/")
+
+
+@pytest.fixture
+def by_asvs(start_app: StartApp) -> Visitor:
+    """The evaluator, where the rules for passwords are those of ASVS."""
+    visitor = Visitor(start_app(password_rules=PasswordRules.ASVS))
+    visitor.sign_in(EVALUATOR)
+    return visitor
+
+
+def test_by_asvs_no_password_expires(by_asvs: Visitor) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=999)
+    change_staff(by_asvs.app, EVALUATOR, password_changed_at=long_ago)
+    by_asvs.get("/desk/")
+
+
+SHORT_ASVS, COMMON = (
+    "密码至少要有 8 个字符，最好 15 个以上。",
+    "这个密码太常见，很容易被猜到。",
+)
+CONTEXT = "密码不能包含本系统的名称。"
+
+
+@pytest.mark.parametrize(
+    ("new", "faults"),
+    [
+        ("xqz-vbn", [SHORT_ASVS]),
+        ("qwerty", [SHORT_ASVS, COMMON]),
+        ("Password1", [COMMON]),
+        ("iloveyou", [COMMON]),
+        ("my-MinPing-key", [CONTEXT]),
+        ("民评民评民评民评", [CONTEXT]),
+        ("zhang-of-the-desk", [NAMED]),
+        (PASSWORD, [SAME]),
+    ],
+)
+def test_by_asvs_a_password_must_not_be_easy_to_guess(
+    new: str, faults: list[str], by_asvs: Visitor
+) -> None:
+    assert change(by_asvs, new, status=422).errors == " ".join(faults)
+
+
+@pytest.mark.parametrize(
+    "new", ["xqz vbnw", "correct horse battery staple", "县里的秋天很凉快", "x" * 64]
+)
+def test_by_asvs_a_password_may_be_of_any_signs(new: str, by_asvs: Visitor) -> None:
+    assert "至少 8 个字符" in by_asvs.get(ACCOUNT).text
+    change(by_asvs, new)
+    Visitor(by_asvs.app).sign_in(EVALUATOR, new)
+
+
+def test_enough_common_passwords_are_known() -> None:
+    """ASVS 6.2.4: the 3000 most common ones that are long enough to be tried at all."""
+    assert sum(len(each) >= 8 for each in passwords._common()) > 3000
+
+
 def test_another_password_signs_all_other_devices_out(
     evaluator: Visitor, outsider: Visitor, new_visitor: NewVisitor
 ) -> None:
@@ -454,6 +530,25 @@ def test_the_list_of_tries_is_short(app: Flask, evaluator: Visitor, house: House
         outcome, now = SignInOutcome.REFUSED, datetime.now(UTC)
         session.add_all(SignIn(staff_id=staff.id, at=now, outcome=outcome) for _ in range(30))
     assert len(evaluator.get(ACCOUNT).html.all("tr")) == 1 + 20
+
+
+def test_what_is_old_is_cleared_away(app: Flask, visitor: Visitor, clock: Clock) -> None:
+    visitor.sign_in(EVALUATOR)  # and never seen again
+    visitor.sign_in(FIELDWORKER)
+    visitor.fill(ACCOUNT, action="/staff/sign-out")
+    clock.wait(days=30, hours=11)
+    Visitor(app).sign_in(EVALUATOR)
+
+    def clear() -> accounts.Cleared:
+        with app.app_context(), transaction() as session:
+            return accounts.clear_old(session, clock.now)
+
+    assert clear() == accounts.Cleared(sessions=2, sign_ins=0)
+    clock.wait(days=184 - 31, hours=13)
+    assert clear() == accounts.Cleared(sessions=1, sign_ins=2)
+    with app.app_context(), reading() as session:
+        assert len(session.scalars(select(SignIn)).all()) == 1
+    assert clear() == accounts.Cleared(sessions=0, sign_ins=0)
 
 
 # ---------------------------------------------------------------------------------------------
