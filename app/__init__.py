@@ -20,7 +20,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
-from app import access, account, cli, db, desk, field, formats, headers, limits, respond
+from app import (
+    access,
+    account,
+    admin,
+    cli,
+    db,
+    desk,
+    factor,
+    field,
+    formats,
+    headers,
+    limits,
+    respond,
+)
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
@@ -72,8 +85,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     Alembic(app, metadatas=Base.metadata, engines=engine)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
-    for audience in (respond, access, account, field, desk):
+    for audience in (respond, access, account, factor, admin, field, desk):
         app.register_blueprint(audience.blueprint)
+    app.register_blueprint(factor.half_blueprint)
     csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
     _add_checks(app)
     _add_formats(app)

@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import PasswordField, StringField
+from wtforms import Field, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 from app.config import Mode, settings
@@ -29,8 +29,8 @@ from app.db import reading, transaction
 from app.errors import NotAllowed, NotFound, Sentence
 from app.formats import BEIJING
 from app.forms import plain_text
-from app.models import Role, Staff, StaffSession
-from app.services import accounts, audit
+from app.models import Role, SignInOutcome, Staff, StaffSession
+from app.services import audit, devices, passwords, second_factor, tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,25 @@ def _audience(*changing: Role, reading: Iterable[Role] = ()) -> Audience:
 
 
 PUBLIC = _audience()
+# Those who gave the password and still owe the code: they reach this, and it is for them alone.
+HALF = _audience()
 
 # The one table of audiences. A test compares it with the blueprints that exist.
 AUDIENCES: dict[str, Audience] = {
     "respond": PUBLIC,
     "signin": PUBLIC,
     "bootstrap": PUBLIC,  # the staff pages' style sheet
+    "code": HALF,
     "account": _audience(*Role),
+    "factor": _audience(*Role),
+    "admin": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}
 _PUBLIC_ENDPOINTS = {"static", "healthz", "readyz"}
+# What a person may have to see to first, and the blueprints that are open until it is done.
+_FIRST = {"account.home": {"account"}, "factor.home": {"factor", "account"}}
 
 blueprint = Blueprint("signin", __name__, url_prefix="/staff")
 
@@ -107,6 +114,12 @@ def current_device() -> StaffSession:
     return device
 
 
+def half_signed_in() -> Staff:
+    """Return the person who gave the password and still owes the code; nobody is signed in yet."""
+    staff: Staff = g.half
+    return staff
+
+
 def may_read(name: str) -> bool:
     """Say whether the signed-in person may read the pages of this blueprint."""
     return current_staff().role in AUDIENCES[name].reading
@@ -133,12 +146,36 @@ def _admit() -> ResponseReturnValue | None:
         raise NotAllowed
     if audience is PUBLIC:
         return None
-    if not _recognise():
+    found = _recognise()
+    if found is None:
         return redirect(_sign_in_address(), 303)
-    if current_staff().must_change_password and name != "account":
-        return redirect(url_for("account.home"), 303)
+    return _admit_staff(*found, audience, name)
+
+
+def _admit_staff(
+    device: StaffSession, staff: Staff, audience: Audience, name: str
+) -> ResponseReturnValue | None:
+    if device.is_half:
+        # Nobody is signed in: what asks for the person in any other view fails.
+        g.half = staff
+        return None if audience is HALF else redirect(url_for("code.ask"), 303)
+    g.device, g.staff = device, staff
+    if audience is HALF:
+        return redirect(home_of(staff), 303)
+    first = _first(staff)
+    if first is not None and name not in _FIRST[first]:
+        return redirect(url_for(first), 303)
     if not (may_read(name) if request.method in _READING else may_change(name)):
         raise NotAllowed
+    return None
+
+
+def _first(staff: Staff) -> str | None:
+    """Return the page that this person has to see to before any other, if there is one."""
+    if passwords.must_change(staff, settings().password_rules, now()):
+        return "account.home"
+    if second_factor.must_enrol(staff, settings().second_factor):
+        return "factor.home"
     return None
 
 
@@ -149,20 +186,19 @@ def _sign_in_address() -> str:
     return url_for("signin.sign_in", next=request.full_path.rstrip("?"))
 
 
-def _recognise() -> bool:
+def _recognise() -> tuple[StaffSession, Staff] | None:
     token, moment = session.get("token"), now()
     if token is None:
-        return False
+        return None
     with reading() as database:
-        found = accounts.session_or_none(database, token, moment)
+        found = devices.session_or_none(database, token, moment)
     if found is None or (found[1].is_demo and not _is_demo()):
-        return False
-    g.device, g.staff = found
+        return None
     # Not at every view: most of them only read, and in SQLite one writer holds up all others.
-    if moment - g.device.seen_at >= accounts.SEEN_EVERY:
+    if moment - found[0].seen_at >= devices.SEEN_EVERY:
         with transaction() as database:
-            accounts.record_seen(database, g.device, moment)
-    return True
+            devices.record_seen(database, found[0], moment)
+    return found
 
 
 def _is_demo() -> bool:
@@ -177,22 +213,30 @@ def sign_in() -> ResponseReturnValue:
         return _sign_in_page(form)
     name, moment = form.name.data, now()
     with reading() as database:
-        staff = accounts.account_or_none(database, name, allow_demo=_is_demo())
-    is_right = accounts.is_password(staff, form.password.data)
+        staff = tries.account_or_none(database, name, allow_demo=_is_demo())
+    is_right = passwords.is_password(staff, form.password.data)
     if staff is None:
-        return _refusal(form, accounts.strangers.refuse(name, moment))
+        return _refusal(form, tries.strangers.refuse(name, moment))
     with transaction() as database:
-        refused = accounts.record_try(database, staff, moment, is_right=is_right)
+        refused = tries.record_password(database, staff, moment, is_right=is_right)
         if refused is None:
             _leave(database, moment)
-            token = accounts.open_session(database, staff, moment)
-            act = audit.staff_act(staff.name, audit.Action.SIGNED_IN, staff)
-            record(database, act)
+            token = _begin(database, staff, moment)
     if refused is not None:
         return _refusal(form, refused)
     session.clear()
     session["token"] = token
-    return redirect(_local(request.args.get("next")) or home_of(staff), 303)
+    if staff.factor_seed is not None:
+        return redirect(url_for("code.ask", next=local(request.args.get("next"))), 303)
+    return redirect(local(request.args.get("next")) or home_of(staff), 303)
+
+
+def _begin(database: Session, staff: Staff, moment: datetime) -> str:
+    if staff.factor_seed is not None:
+        return devices.open_session(database, staff, moment, SignInOutcome.ASKED_FOR_CODE)
+    token = devices.open_session(database, staff, moment)
+    record(database, audit.staff_act(staff.name, audit.Action.SIGNED_IN, staff))
+    return token
 
 
 @blueprint.post("/sign-out")
@@ -206,10 +250,10 @@ def sign_out() -> ResponseReturnValue:
 
 def _leave(database: Session, moment: datetime) -> None:
     if "token" in session:
-        accounts.end_session(database, session["token"], moment)
+        devices.end_session(database, session["token"], moment)
 
 
-def refusal_sentence(refused: accounts.Refused, wrong: Sentence) -> Sentence:
+def refusal_sentence(refused: tries.Refused, wrong: Sentence) -> Sentence:
     """Return what a refused try is told: that it was wrong, or from when the next is heard."""
     if refused.until is None:
         return wrong
@@ -218,7 +262,21 @@ def refusal_sentence(refused: accounts.Refused, wrong: Sentence) -> Sentence:
     return _("尝试次数过多，请在北京时间 %(time)s 以后再试。", time=f"{until:%H:%M:%S}")
 
 
-def _refusal(form: SignInForm, refused: accounts.Refused) -> ResponseReturnValue:
+def confirm_password(field: Field, wrong: Sentence) -> bool:
+    """Say whether this field holds the signed-in person's password; else say beside it why not.
+
+    A wrong one counts as a failed sign-in: a session left open is no place to guess.
+    """
+    staff, moment = current_staff(), now()
+    is_right = passwords.is_password(staff, field.data)
+    with transaction() as database:
+        refused = tries.record_password(database, staff, moment, is_right=is_right)
+    if refused is not None:
+        field.errors = [*field.errors, refusal_sentence(refused, wrong)]
+    return refused is None
+
+
+def _refusal(form: SignInForm, refused: tries.Refused) -> ResponseReturnValue:
     form.password.errors = [refusal_sentence(refused, _("用户名或密码不对，请核对后再试。"))]
     return _sign_in_page(form)
 
@@ -226,7 +284,7 @@ def _refusal(form: SignInForm, refused: accounts.Refused) -> ResponseReturnValue
 @blueprint.get("/language/<any(zh, en):language>")
 def choose_language(language: str) -> ResponseReturnValue:
     """Remember the language of the staff pages on this device."""
-    response = redirect(_local(request.args.get("next")) or url_for("signin.sign_in"), 303)
+    response = redirect(local(request.args.get("next")) or url_for("signin.sign_in"), 303)
     response.set_cookie(
         "lang",
         language,
@@ -243,7 +301,7 @@ def _sign_in_page(form: SignInForm) -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
-def _local(address: str | None) -> str | None:
+def local(address: str | None) -> str | None:
     """Return an address on this site, or nothing: a link must not lead a person elsewhere."""
     if not address or not address.startswith("/") or address[1:2] in {"/", "\\"}:
         return None

@@ -8,9 +8,10 @@ from wtforms import PasswordField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 from app import access
+from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotAllowed
-from app.services import accounts, audit
+from app.services import accounts, audit, devices, passwords, second_factor, tries
 
 blueprint = Blueprint("account", __name__, url_prefix="/staff/account")
 
@@ -28,7 +29,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
         if not self.new.data:
             return False
         name, old = access.current_staff().name, self.old.data or ""
-        faults = accounts.password_faults(name, old, self.new.data)
+        faults = passwords.password_faults(settings().password_rules, name, old, self.new.data)
         self.new.errors = [*self.new.errors, *faults]
         return is_filled and not faults
 
@@ -43,24 +44,19 @@ def home() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Store another password; every other device is signed out."""
     staff, device = access.current_staff(), access.current_device()
-    moment, form = access.now(), PasswordForm()
+    form = PasswordForm()
     if staff.is_demo:
         raise NotAllowed(_("演示账号不能修改密码，以便所有人都能继续使用演示。"))
     is_valid = form.validate_on_submit()
     if form.old.errors:
         return _page(form)
-    # A wrong old password counts as a failed sign-in: a session left open is no place to guess.
-    is_right = accounts.is_password(staff, form.old.data)
-    with transaction() as database:
-        refused = accounts.record_try(database, staff, moment, is_right=is_right)
-    if refused is not None:
-        form.old.errors = [*form.old.errors, access.refusal_sentence(refused, _("原密码不对。"))]
-    if refused is not None or not is_valid:
+    is_mine = access.confirm_password(form.old, _("原密码不对。"))
+    if not is_mine or not is_valid:
         return _page(form)
-    password_hash = accounts.hash_password(form.new.data)
+    password_hash = passwords.hash_password(form.new.data)
     try:
         with transaction() as database:
-            accounts.change_password(database, staff, password_hash, device.id, moment)
+            accounts.change_password(database, staff, password_hash, device.id, access.now())
             act = audit.staff_act(staff.name, audit.Action.PASSWORD_CHANGED, staff)
             access.record(database, act)
     except InvalidInput as refusal:
@@ -73,14 +69,23 @@ def change_password() -> ResponseReturnValue:
 def sign_out_everywhere() -> ResponseReturnValue:
     """End all my sessions, this one too."""
     with transaction() as database:
-        accounts.end_sessions(database, access.current_staff(), access.now())
+        devices.end_sessions(database, access.current_staff(), access.now())
     session.clear()
     return redirect(url_for("signin.sign_in"), 303)
 
 
 def _page(form: PasswordForm) -> ResponseReturnValue:
+    staff, rules = access.current_staff(), settings().password_rules
     with reading() as database:
-        sign_ins = accounts.load_sign_ins(database, access.current_staff())
-    is_changed = request.args.get("changed") == "1"
-    page = render_template("account.html", form=form, sign_ins=sign_ins, is_changed=is_changed)
+        sign_ins = tries.load_sign_ins(database, staff)
+        codes_left = second_factor.count_recovery_codes(database, staff)
+    page = render_template(
+        "account.html",
+        form=form,
+        sign_ins=sign_ins,
+        codes_left=codes_left,
+        rules=rules,
+        must_change=passwords.must_change(staff, rules, access.now()),
+        is_changed=request.args.get("changed") == "1",
+    )
     return page, 422 if form.errors else 200

@@ -7,11 +7,12 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from flask import current_app
 
@@ -19,12 +20,30 @@ PROJECT = Path(__file__).parent.parent
 # Of any request, staff's too; the residents' is far smaller (app/respond/views.py).
 LARGEST_BODY = 8 * 1024 * 1024
 
+# Keys that installations from before them lack.
+_ADDED = ("audit", "factor")
+_Word = TypeVar("_Word", bound=StrEnum)
+
 
 class Mode(StrEnum):
     """Whether demo accounts exist, and whether weak settings stop the start."""
 
     DEMO = "demo"
     PRODUCTION = "production"
+
+
+class PasswordRules(StrEnum):
+    """What a password must be: as 等保 asks, or as OWASP's ASVS does."""
+
+    DJCP = "djcp"
+    ASVS = "asvs"
+
+
+class SecondFactor(StrEnum):
+    """Whether administrators and evaluators must have one; others may in any case."""
+
+    REQUIRED = "required"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,17 @@ SETTINGS = (
     Setting("MINPING_KEYS", "", "The keys themselves, as JSON; empty: they are in the file."),
     Setting("MINPING_FONT", "", "TrueType file with Chinese glyphs; empty: the bundled one."),
     Setting("TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-* headers."),
+    Setting(
+        "MINPING_SECOND_FACTOR",
+        "required",
+        "`required` of administrators and evaluators: a code from their phone at sign-in; `off`: "
+        "only whoever wants one.",
+    ),
+    Setting(
+        "MINPING_PASSWORD_RULES",
+        "djcp",
+        "`djcp`: complex, and changed every 180 days; `asvs`: none that is common, for ever.",
+    ),
     Setting("MINPING_COOKIE_SECURE", "", "`1` or `0`; empty: 1 when the public address is https."),
 )
 
@@ -62,7 +92,8 @@ class Keys:
 
     `card` derives card codes (a sheet can be printed again), `lookup` turns a code into the hash
     that is stored, `receipt` derives receipt codes, `session` signs forms and staff sessions,
-    `audit` binds each row of the audit log to the one before it.
+    `audit` binds each row of the audit log to the one before it, `factor` derives the secrets of
+    second factors and the hashes of recovery codes.
     """
 
     card: bytes = field(repr=False)
@@ -70,6 +101,7 @@ class Keys:
     receipt: bytes = field(repr=False)
     session: bytes = field(repr=False)
     audit: bytes = field(repr=False)
+    factor: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a key that could be guessed."""
@@ -109,6 +141,8 @@ class Settings:
     cookie_secure: bool
     font: Path | None
     keys: Keys
+    second_factor: SecondFactor
+    password_rules: PasswordRules
 
 
 def settings() -> Settings:
@@ -133,7 +167,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=chosen["DATABASE_URL"] or f"sqlite:///{instance / 'minping.sqlite3'}",
         redis_url=redis_url,
         instance=instance,
-        mode=_mode(chosen["MINPING_MODE"]),
+        mode=_word(Mode, "MINPING_MODE", chosen["MINPING_MODE"]),
         base_url=base_url,
         trusted_proxies=_count("TRUSTED_PROXIES", chosen["TRUSTED_PROXIES"]),
         cookie_secure=_switch(
@@ -143,6 +177,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         font=Path(chosen["MINPING_FONT"]) if chosen["MINPING_FONT"] else None,
         keys=_keys(chosen, instance),
+        second_factor=_word(SecondFactor, "MINPING_SECOND_FACTOR", chosen["MINPING_SECOND_FACTOR"]),
+        password_rules=_word(
+            PasswordRules, "MINPING_PASSWORD_RULES", chosen["MINPING_PASSWORD_RULES"]
+        ),
     )
 
 
@@ -183,7 +221,8 @@ def _without_text(error: Exception) -> str:
 def read_keys(path: Path) -> Keys:
     """Read the keys, making them (mode 600) on the very first start.
 
-    A file from before there was an audit log gets that key added; no other key is ever replaced.
+    A file from before there was an audit log or a second factor gets the key for it added; no
+    other key is ever made anew.
     Raises `SettingError` when the file is readable by others or lies where others may replace it,
     is no JSON, or when a key is no hexadecimal number of at least 32 bytes or can be guessed.
     """
@@ -194,13 +233,14 @@ def read_keys(path: Path) -> Keys:
         raise SettingError(f"{path} holds the secret keys and others may read it: chmod 600 {path}")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        is_older = "audit" not in stored
+        missing = [name for name in _ADDED if name not in stored]
         found = {name: bytes.fromhex(stored[name]) for name in Keys.__slots__ if name in stored}
-        keys = Keys(**{**found, **({"audit": _audit_key(found)} if is_older else {})})
+        keys = Keys(**{**found, **{name: _added_key(found, name) for name in missing}})
     except (ValueError, KeyError, TypeError) as error:
         raise SettingError(f"{path} does not hold the keys as they were written: {error}") from None
-    if is_older:
-        _add_key(path, {**stored, "audit": keys.audit.hex()})
+    if missing:
+        added = {name: getattr(keys, name).hex() for name in missing}
+        _add_keys(path, {**stored, **added}, missing)
     return keys
 
 
@@ -217,13 +257,15 @@ def _ensure_own_folder(folder: Path) -> None:
             )
 
 
-def _audit_key(others: Mapping[str, bytes]) -> bytes:
+def _added_key(found: Mapping[str, bytes], name: str) -> bytes:
     # Derived and not drawn: of several processes that start at once on an older file all add the
-    # same key, or one of them would write a chain that the others take for broken.
-    return hmac.digest(b"".join(others[name] for name in sorted(others)), b"audit", "sha256")
+    # same key, or one of them would write a chain that the others take for broken. From the keys
+    # that were always there: whichever others are added, and when, makes no difference.
+    first = sorted(set(Keys.__slots__) - set(_ADDED))
+    return hmac.digest(b"".join(found[each] for each in first), name.encode(), "sha256")
 
 
-def _add_key(path: Path, stored: Mapping[str, str]) -> None:
+def _add_keys(path: Path, stored: Mapping[str, str], names: Sequence[str]) -> None:
     whole = path.resolve()
     try:
         handle, draft = tempfile.mkstemp(dir=whole.parent)  # mode 600
@@ -237,8 +279,8 @@ def _add_key(path: Path, stored: Mapping[str, str]) -> None:
         Path(draft).replace(whole)
     except OSError as error:
         raise SettingError(
-            f"{path} lacks the key “audit” and cannot be written ({error}); start once as a user "
-            f"who may write in {whole.parent}"
+            f"{path} lacks “{'”, “'.join(names)}” and cannot be written ({error}); start once as a "
+            f"user who may write in {whole.parent}"
         ) from None
 
 
@@ -253,11 +295,11 @@ def _make_keys(path: Path) -> None:
     Path(draft).unlink()
 
 
-def _mode(text: str) -> Mode:
+def _word(kind: type[_Word], name: str, text: str) -> _Word:
     try:
-        return Mode(text)
+        return kind(text)
     except ValueError:
-        raise SettingError(f"MINPING_MODE is “{text}”; use demo or production") from None
+        raise SettingError(f"{name} is “{text}”; use {' or '.join(kind)}") from None
 
 
 def _count(name: str, text: str) -> int:

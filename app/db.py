@@ -7,7 +7,7 @@ from sqlite3 import sqlite_version_info as interpreter_sqlite
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Engine, UpdateBase, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 try:
@@ -116,6 +116,13 @@ def reading() -> Iterator[Session]:
     """Open a transaction that only reads; nothing it does is kept."""
     with _sessions()() as session:
         yield session
+
+
+def rows_hit(session: Session, statement: UpdateBase) -> int:
+    """Run an update or delete and return how many rows it hit; objects already read stay."""
+    done = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(done, CursorResult)  # noqa: S101 - for the type checker
+    return done.rowcount
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import accounts, areas, cards, collecting, publishing
+from app.services import accounts, areas, cards, collecting, passwords, publishing
 from app.services.codes import card_code
 from surveys.answers import check
 from surveys.library import bundled
@@ -64,8 +64,9 @@ def load_demo(session: Session, keys: Keys, now: datetime) -> bool:
         return False
     zone = areas.add_area(session, ZONE)
     towns = [areas.add_area(session, name, zone) for name in TOWNS]
-    accounts.add_staff(session, EVALUATOR, Role.EVALUATOR, zone, PASSWORD, is_demo=True)
-    accounts.add_staff(session, FIELDWORKER, Role.FIELDWORKER, zone, PASSWORD, is_demo=True)
+    password_hash = passwords.hash_password(PASSWORD)
+    accounts.add_staff(session, EVALUATOR, Role.EVALUATOR, zone, password_hash, is_demo=True)
+    accounts.add_staff(session, FIELDWORKER, Role.FIELDWORKER, zone, password_hash, is_demo=True)
     replay(session, zone, towns, keys, now)
     _open_survey(session, zone, towns, keys, now)
     return True

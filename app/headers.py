@@ -70,7 +70,7 @@ def init_app(app: Flask) -> None:
 
 def is_staff_side() -> bool:
     """Say whether this request is for a staff page; all others are the residents'."""
-    return request.blueprint in {"desk", "field", "signin", "account"}
+    return request.blueprint in {"desk", "field", "signin", "code", "account", "factor", "admin"}
 
 
 def _write(response: Response) -> Response:

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.config import Keys, Mode, Settings
+from app.config import Keys, Mode, PasswordRules, SecondFactor, Settings
 from app.db import current_engine, reading, transaction
 from app.models import (
     Area,
@@ -41,7 +41,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import accounts, areas, cards, collecting, publishing
+from app.services import areas, cards, collecting, devices, publishing
 from surveys.answers import check
 from surveys.library import bundled
 
@@ -233,6 +233,8 @@ def make_settings(url: str, folder: Path, keys: Keys) -> Settings:
         cookie_secure=True,
         font=None,
         keys=keys,
+        second_factor=SecondFactor.OFF,  # the tests of the second factor require it
+        password_rules=PasswordRules.DJCP,
     )
 
 
@@ -806,7 +808,7 @@ def _signed_in(house: House, name: str) -> Visitor:
     visitor = Visitor(house.app)
     with house.app.app_context(), transaction() as session:
         staff = session.get_one(Staff, house.world.staff[name])
-        token = accounts.open_session(session, staff, datetime.now(UTC))
+        token = devices.open_session(session, staff, datetime.now(UTC))
     with visitor.client.session_transaction() as cookie:
         cookie["token"] = token
     return visitor

@@ -60,6 +60,11 @@ _ACTIONS = {
     audit.Action.STAFF_UNLOCKED: _("解锁账号"),
     audit.Action.PASSWORD_RESET: _("重置密码"),
     audit.Action.PASSWORD_CHANGED: _("修改了密码"),
+    audit.Action.STAFF_CHANGED: _("更改身份或片区"),
+    audit.Action.FACTOR_ENROLLED: _("设置两步验证"),
+    audit.Action.FACTOR_RESET: _("取消两步验证"),
+    audit.Action.RECOVERY_CODES_MADE: _("换了一组恢复码"),
+    audit.Action.RECOVERY_CODE_USED: _("用了一个恢复码"),
     audit.Action.SIGNED_IN: _("登录系统"),
 }
 _FACTS = {
@@ -70,6 +75,13 @@ _FACTS = {
     "size": _("张数"),
     "form": _("形式"),
     "rubric": _("指标体系"),
+    "name": _("用户名"),
+    "role": _("身份"),
+    "area": _("片区"),
+    "closed": _("已停用"),
+    "initial_password": _("待修改初始密码"),
+    "failed_sign_ins": _("连续输错次数"),
+    "second_factor": _("两步验证"),
 }
 
 

@@ -4,7 +4,7 @@ from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardState
-from app.models.staff import Role, SignIn, SignInOutcome, Staff, StaffSession
+from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Channel, Origin, Submission, SubmissionState
 from app.models.survey import Poster, QuestionnaireVersion, Survey, SurveyState
 
@@ -19,6 +19,7 @@ __all__ = [
     "Origin",
     "Poster",
     "QuestionnaireVersion",
+    "RecoveryCode",
     "Role",
     "SignIn",
     "SignInOutcome",

@@ -1,7 +1,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.area import Area
@@ -21,6 +21,9 @@ class Staff(Base):
     """A person with an account, who works in one branch of the area tree.
 
     `failed_sign_ins` counts since the last success; `locked_until` is when the next try is heard.
+    `password_changed_at` is empty until the person has chosen a password. A second factor is set
+    up when there is a `factor_seed`, from which its secret is derived; `factor_step` is the time
+    step of the last code that was taken.
     """
 
     __tablename__ = "staff"
@@ -35,6 +38,9 @@ class Staff(Base):
     is_closed: Mapped[bool] = mapped_column(default=False)
     failed_sign_ins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None] = mapped_column(Instant)
+    password_changed_at: Mapped[datetime | None] = mapped_column(Instant)
+    factor_seed: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    factor_step: Mapped[int | None]
 
     area: Mapped[Area] = relationship(lazy="raise")
 
@@ -43,6 +49,7 @@ class StaffSession(Base):
     """A signed-in device; the browser holds a random token, the database only its hash.
 
     It ends here and not in the browser, so that signing out is true also for a copied cookie.
+    While `is_half`, the password was right and the code is still owed.
     """
 
     __tablename__ = "staff_sessions"
@@ -53,6 +60,16 @@ class StaffSession(Base):
     started_at: Mapped[datetime] = mapped_column(Instant)
     seen_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    is_half: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class RecoveryCode(Base):
+    """A code on paper that stands in for the phone once; only its keyed hash, gone when used."""
+
+    __tablename__ = "recovery_codes"
+
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
 
 
 class SignInOutcome(StrEnum):
@@ -61,6 +78,9 @@ class SignInOutcome(StrEnum):
     SIGNED_IN = "signed_in"
     REFUSED = "refused"
     LOCKED = "locked"
+    ASKED_FOR_CODE = "asked_for_code"
+    CODE_REFUSED = "code_refused"
+    RECOVERED = "recovered"
 
 
 class SignIn(Base):

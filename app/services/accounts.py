@@ -1,61 +1,58 @@
-"""Who may sign in, how often one may try, and which devices are signed in.
+"""Staff accounts: adding, changing, closing, and clearing away what is old.
 
-Argon2 takes its time on purpose, and one writer holds up all others in SQLite. A password is
-therefore verified between two transactions: read the account, verify, record what came of it.
+Argon2 takes its time on purpose, and one writer holds up all others in SQLite. Passwords are
+therefore hashed and verified outside every transaction that writes; only hashes come in here.
 """
 
-import hashlib
 import re
-import secrets
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
-from sqlalchemy import ColumnElement, CursorResult, Update, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from app.errors import InvalidInput, NotFound, Sentence, Unavailable
+from app.db import rows_hit
+from app.errors import InvalidInput, NotFound
 from app.errors import say as _
 from app.models import Area, Role, SignIn, SignInOutcome, Staff, StaffSession
+from app.services import areas, devices
 
-IDLE = timedelta(minutes=30)
-LONGEST = timedelta(hours=12)
-SEEN_EVERY = timedelta(minutes=1)
-TRIES = 5
-FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=30), timedelta(minutes=15)
-SHORTEST_PASSWORD, KINDS_OF_SIGNS = 10, 3
-_STRANGERS = 10_000
-
-# SECURITY.md: 19 MiB and two passes, about 42 ms; at most four at once.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_verifiers = threading.BoundedSemaphore(4)
-_PATIENCE = 5.0
-# Verified when the name is unknown, so that a name cannot be found out by the answer's time.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A try that opens nothing; `until` is when the next one is heard, if not at once."""
-
-    until: datetime | None
-
+SESSIONS_KEPT = timedelta(days=30)
+# 等保: at least six months, of which the longest in a row have 184 days.
+SIGN_INS_KEPT = timedelta(days=184)
 
 # No blanks: nobody may be called like the command line is in the audit chain.
 _NAME = re.compile(r"[\w.-]{1,64}")
+_SIGNED_IN = (SignInOutcome.SIGNED_IN, SignInOutcome.RECOVERED)
 
-# ---------------------------------------------------------------------------------------------
-# Accounts
-# ---------------------------------------------------------------------------------------------
+
+class AccountState(StrEnum):
+    """What keeps a person from signing in, if anything does."""
+
+    OPEN = "open"
+    INITIAL = "initial"
+    LOCKED = "locked"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """How many rows were cleared away."""
+
+    sessions: int
+    sign_ins: int
 
 
 def add_staff(
-    session: Session, name: str, role: Role, area: Area, password: str, *, is_demo: bool = False
+    session: Session,
+    name: str,
+    role: Role,
+    area: Area,
+    password_hash: str,
+    *,
+    is_demo: bool = False,
 ) -> Staff:
     """Add an account; its password must be changed, unless it is the demo's.
 
@@ -69,7 +66,7 @@ def add_staff(
         name=name,
         role=role,
         area_id=area.id,
-        password_hash=hash_password(password),
+        password_hash=password_hash,
         is_demo=is_demo,
         must_change_password=not is_demo,
     )
@@ -88,15 +85,54 @@ def find_staff(session: Session, name: str) -> Staff:
     return staff
 
 
+def find_staff_within(
+    session: Session, staff_id: int, branch: Area, *, to_change: bool = False
+) -> Staff:
+    """Return an account of this branch; `to_change` makes others wait. Raises `NotFound`."""
+    query = select(Staff).join(Staff.area).where(Staff.id == staff_id, areas.within(branch))
+    if to_change:
+        query = query.with_for_update(of=Staff)
+    staff = session.scalar(query.options(contains_eager(Staff.area)))
+    if staff is None:
+        raise NotFound
+    return staff
+
+
 def load_staff(session: Session) -> Sequence[Staff]:
     """Return every account with its area, by name."""
     return session.scalars(select(Staff).options(joinedload(Staff.area)).order_by(Staff.name)).all()
 
 
+def load_staff_within(session: Session, branch: Area) -> Sequence[tuple[Staff, datetime | None]]:
+    """Return the accounts of a branch by name, each with its last sign-in on record."""
+    last = (
+        select(func.max(SignIn.at))
+        .where(SignIn.staff_id == Staff.id, SignIn.outcome.in_(_SIGNED_IN))
+        .scalar_subquery()
+    )
+    query = select(Staff, last).join(Staff.area).where(areas.within(branch)).order_by(Staff.name)
+    rows = session.execute(query.options(contains_eager(Staff.area)))
+    return [(staff, at) for staff, at in rows]
+
+
+def state_of(staff: Staff, now: datetime) -> AccountState:
+    """Return what keeps this person from signing in, if anything does."""
+    if staff.is_closed:
+        return AccountState.CLOSED
+    if staff.locked_until is not None and staff.locked_until > now:
+        return AccountState.LOCKED
+    return AccountState.INITIAL if staff.must_change_password else AccountState.OPEN
+
+
+def change_staff(staff: Staff, role: Role, area: Area) -> None:
+    """Give a person another role or area, from the next request of open sessions on."""
+    staff.role, staff.area_id, staff.area = role, area.id, area
+
+
 def close_staff(session: Session, staff: Staff, now: datetime) -> None:
     """Close an account for good and end its sessions."""
     staff.is_closed = True
-    end_sessions(session, staff, now)
+    devices.end_sessions(session, staff, now)
 
 
 def unlock_staff(staff: Staff) -> None:
@@ -104,54 +140,17 @@ def unlock_staff(staff: Staff) -> None:
     staff.failed_sign_ins, staff.locked_until = 0, None
 
 
-def reset_password(session: Session, staff: Staff, password: str, now: datetime) -> None:
-    """Give an account another initial password. Raises `InvalidInput` when it is closed."""
+def reset_password(session: Session, staff: Staff, password_hash: str, now: datetime) -> None:
+    """Give an account another initial password; the second factor stays.
+
+    Raises `InvalidInput` when the account is closed.
+    """
     if staff.is_closed:
         raise InvalidInput({"name": _("这个账号已停用。")})
-    staff.password_hash, staff.must_change_password = hash_password(password), True
+    staff.password_hash, staff.must_change_password = password_hash, True
+    staff.password_changed_at = None
     unlock_staff(staff)
-    end_sessions(session, staff, now)
-
-
-# ---------------------------------------------------------------------------------------------
-# Passwords
-# ---------------------------------------------------------------------------------------------
-
-
-def hash_password(password: str) -> str:
-    """Return what is stored of a password. Raises `Unavailable` when too many are at it."""
-    with _turn():
-        return _hasher.hash(password)
-
-
-def is_password(staff: Staff | None, password: str) -> bool:
-    """Say whether this is the account's password; for no account it takes the same time.
-
-    Raises `Unavailable` when too many are at it.
-    """
-    with _turn():
-        try:
-            _hasher.verify(staff.password_hash if staff else _NOBODY, password)
-        except VerificationError:
-            return False
-    return staff is not None
-
-
-def password_faults(name: str, old: str, new: str) -> list[Sentence]:
-    """Return everything that speaks against a new password (等保: complexity)."""
-    signs = (str.islower, str.isupper, str.isdigit)
-    kinds = [any(map(kind, new)) for kind in signs]
-    kinds.append(any(not any(kind(sign) for kind in signs) for sign in new))
-    faults = (
-        (len(new) < SHORTEST_PASSWORD, _("密码至少要有 10 个字符。")),
-        (
-            sum(kinds) < KINDS_OF_SIGNS,
-            _("密码要包含小写字母、大写字母、数字、其他符号中的至少三类。"),
-        ),
-        (name.casefold() in new.casefold(), _("密码不能包含用户名。")),
-        (new == old, _("新密码不能与原密码相同。")),
-    )
-    return [sentence for is_fault, sentence in faults if is_fault]
+    devices.end_sessions(session, staff, now)
 
 
 def change_password(
@@ -161,188 +160,21 @@ def change_password(
 
     Raises `InvalidInput` when the password was changed since `staff` was read.
     """
-    changed = _rows(
-        session,
-        update(Staff)
-        .where(Staff.id == staff.id, Staff.password_hash == staff.password_hash)
-        .values(password_hash=password_hash, must_change_password=False),
-    )
-    if changed != 1:
+    unchanged = Staff.password_hash == staff.password_hash
+    changed = update(Staff).where(Staff.id == staff.id, unchanged)
+    values = {"password_hash": password_hash, "password_changed_at": now}
+    if rows_hit(session, changed.values(must_change_password=False, **values)) != 1:
         raise InvalidInput({"old": _("密码刚刚在别处改过，请用新密码重新登录。")})
-    end_sessions(session, staff, now, but=mine)
+    devices.end_sessions(session, staff, now, but=mine)
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _verifiers.acquire(timeout=_PATIENCE):
-        raise Unavailable(_("现在登录的人太多，请过一会儿再试。"))
-    try:
-        yield
-    finally:
-        _verifiers.release()
-
-
-# ---------------------------------------------------------------------------------------------
-# Tries
-# ---------------------------------------------------------------------------------------------
-
-
-def account_or_none(session: Session, name: str, *, allow_demo: bool) -> Staff | None:
-    """Return the open account with this name.
-
-    Demo accounts, whose passwords are printed in the README, are no accounts unless `allow_demo`.
-    """
-    query = select(Staff).where(Staff.name == name, ~Staff.is_closed)
-    staff = session.scalar(query.options(joinedload(Staff.area)))
-    return None if staff is not None and staff.is_demo and not allow_demo else staff
-
-
-def record_try(session: Session, staff: Staff, now: datetime, *, is_right: bool) -> Refused | None:
-    """Count a try of a password; return why it opens nothing, or None for the right password.
-
-    The refusal is returned and not raised: what raises rolls back, and the count with it. The
-    database counts and decides, also about the right password: of many tries sent at once those
-    that come after the fifth failure find the account locked.
-    """
-    if is_right and _rows(
-        session,
-        update(Staff)
-        .where(_is_heard(staff, now), Staff.password_hash == staff.password_hash)
-        .values(failed_sign_ins=0, locked_until=None),
-    ):
-        return None
-    failed = session.scalar(
-        update(Staff)
-        .where(_is_heard(staff, now))
-        .values(failed_sign_ins=Staff.failed_sign_ins + 1)
-        .returning(Staff.failed_sign_ins),
-        execution_options={"synchronize_session": False},
+def clear_old(session: Session, now: datetime) -> Cleared:
+    """Delete sessions that ended 30 days ago or more, and tries older than six months."""
+    until = now - SESSIONS_KEPT
+    # One that nobody ended ended by itself, at the latest when it was as long as any may be.
+    has_run_out = StaffSession.started_at <= until - devices.LONGEST
+    is_over = or_(StaffSession.ended_at <= until, has_run_out)
+    return Cleared(
+        rows_hit(session, delete(StaffSession).where(is_over)),
+        rows_hit(session, delete(SignIn).where(SignIn.at <= now - SIGN_INS_KEPT)),
     )
-    if failed is None:
-        _record_outcome(session, staff, SignInOutcome.LOCKED, now)
-        return Refused(session.get_one(Staff, staff.id).locked_until)
-    _record_outcome(session, staff, SignInOutcome.REFUSED, now)
-    until = _locked_until(failed, now)
-    _rows(session, update(Staff).where(Staff.id == staff.id).values(locked_until=until))
-    return Refused(until)
-
-
-def load_sign_ins(session: Session, staff: Staff, limit: int = 20) -> Sequence[SignIn]:
-    """Return the newest tries on an account, newest first."""
-    query = select(SignIn).where(SignIn.staff_id == staff.id)
-    return session.scalars(query.order_by(SignIn.id.desc()).limit(limit)).all()
-
-
-def _is_heard(staff: Staff, now: datetime) -> ColumnElement[bool]:
-    is_free = or_(Staff.locked_until.is_(None), Staff.locked_until <= now)
-    return (Staff.id == staff.id) & ~Staff.is_closed & is_free
-
-
-def _locked_until(failed: int, now: datetime) -> datetime | None:
-    if failed < TRIES:
-        return None
-    doublings = min(failed - TRIES, 10)  # far beyond the longest delay, and no overflow
-    return now + min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
-
-
-def _record_outcome(session: Session, staff: Staff, outcome: SignInOutcome, now: datetime) -> None:
-    session.add(SignIn(staff_id=staff.id, at=now, outcome=outcome))
-
-
-class Strangers:
-    """Tries of names that have no account, counted like the others so that they look alike.
-
-    In memory and bounded: whoever tries ten thousand names makes it forget the first ones.
-    """
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, tuple[int, datetime | None]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def refuse(self, name: str, now: datetime) -> Refused:
-        """Count a try of this name, unless it has to wait."""
-        key = _digest(name)  # people type passwords into this field
-        with self._lock:
-            failed, until = self._known.pop(key, (0, None))
-            if until is None or until <= now:
-                failed += 1
-                until = _locked_until(failed, now)
-            self._known[key] = failed, until
-            if len(self._known) > _STRANGERS:
-                self._known.popitem(last=False)
-        return Refused(until)
-
-
-strangers = Strangers()
-
-
-# ---------------------------------------------------------------------------------------------
-# Sessions
-# ---------------------------------------------------------------------------------------------
-
-
-def open_session(session: Session, staff: Staff, now: datetime) -> str:
-    """Sign a device in; return its token, of which only the hash is kept."""
-    token = secrets.token_urlsafe(32)
-    session.add(
-        StaffSession(token_hash=_digest(token), staff_id=staff.id, started_at=now, seen_at=now)
-    )
-    _record_outcome(session, staff, SignInOutcome.SIGNED_IN, now)
-    return token
-
-
-def session_or_none(
-    session: Session, token: str, now: datetime
-) -> tuple[StaffSession, Staff] | None:
-    """Return the session with this token and its person with the area, unless it is over."""
-    row = session.execute(
-        select(StaffSession, Staff)
-        .join(Staff, StaffSession.staff_id == Staff.id)
-        .join(Staff.area)
-        .options(contains_eager(Staff.area))
-        .where(
-            StaffSession.token_hash == _digest(token),
-            StaffSession.ended_at.is_(None),
-            StaffSession.seen_at > now - IDLE,
-            StaffSession.started_at > now - LONGEST,
-            ~Staff.is_closed,
-        )
-    ).one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-def record_seen(session: Session, device: StaffSession, now: datetime) -> None:
-    """Keep a session from idling out."""
-    _rows(
-        session,
-        update(StaffSession)
-        .where(StaffSession.id == device.id, StaffSession.seen_at < now)
-        .values(seen_at=now),
-    )
-
-
-def end_session(session: Session, token: str, now: datetime) -> None:
-    """End the session with this token, if there is one."""
-    _end(session, StaffSession.token_hash == _digest(token), now)
-
-
-def end_sessions(session: Session, staff: Staff, now: datetime, *, but: int | None = None) -> None:
-    """End every session of a person, but perhaps this one."""
-    theirs = StaffSession.staff_id == staff.id
-    _end(session, theirs if but is None else theirs & (StaffSession.id != but), now)
-
-
-def _end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    still_open = StaffSession.ended_at.is_(None)
-    _rows(session, update(StaffSession).where(which, still_open).values(ended_at=now))
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
-def _rows(session: Session, statement: Update) -> int:
-    """Run an update and return how many rows it hit; objects already read stay as they are."""
-    done = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(done, CursorResult)  # noqa: S101 - for the type checker
-    return done.rowcount

@@ -47,6 +47,11 @@ class Action(StrEnum):
     STAFF_UNLOCKED = "staff_unlocked"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of an act
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    STAFF_CHANGED = "staff_changed"
+    FACTOR_ENROLLED = "factor_enrolled"
+    FACTOR_RESET = "factor_reset"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
     SIGNED_IN = "signed_in"
 
 
@@ -122,10 +127,31 @@ def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:
     )
 
 
+def staff_facts(staff: Staff) -> Facts:
+    """Return what an account is; passwords and codes are never part of it."""
+    return {
+        "name": staff.name,
+        "role": staff.role.value,
+        "area": staff.area.name,
+        "closed": staff.is_closed,
+        "initial_password": staff.must_change_password,
+        "failed_sign_ins": staff.failed_sign_ins,
+        "second_factor": staff.factor_seed is not None,
+    }
+
+
 def staff_act(actor: str, action: Action, staff: Staff) -> Act:
-    """Say what was done to an account, or by its owner; passwords are never part of it."""
+    """Say what its owner did with an account."""
     after = {"name": staff.name, "role": staff.role.value}
     return Act(actor, action, f"staff {staff.id}", staff.area.path, None, {**after})
+
+
+def staff_changed(
+    actor: str, action: Action, staff: Staff, before: Facts | None, reason: str = ""
+) -> Act:
+    """Say what was done to an account; `before` is its facts until then."""
+    after = staff_facts(staff)
+    return Act(actor, action, f"staff {staff.id}", staff.area.path, before, after, reason)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ _DAMM = (
     (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
 )
 CODE_DIGITS = 16
-_RECEIPT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U/V mix-ups when read out
+# No 0/O, 1/I/L, U/V mix-ups when read out: for receipts, and for staff's recovery codes.
+CLEAR_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RECEIPT_LENGTH = 12
 
 
@@ -60,8 +61,8 @@ def receipt_code(key: bytes, submission_key: uuid.UUID) -> str:
     number = int.from_bytes(hmac.digest(key, submission_key.bytes, "sha256"), "big")
     signs = []
     for _ in range(_RECEIPT_LENGTH):
-        number, index = divmod(number, len(_RECEIPT_ALPHABET))
-        signs.append(_RECEIPT_ALPHABET[index])
+        number, index = divmod(number, len(CLEAR_SIGNS))
+        signs.append(CLEAR_SIGNS[index])
     return "".join(signs)
 
 

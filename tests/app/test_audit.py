@@ -45,6 +45,11 @@ STAFF_ACTS = {
     Action.STAFF_UNLOCKED,
     Action.PASSWORD_RESET,
     Action.PASSWORD_CHANGED,
+    Action.STAFF_CHANGED,
+    Action.FACTOR_ENROLLED,
+    Action.FACTOR_RESET,
+    Action.RECOVERY_CODES_MADE,
+    Action.RECOVERY_CODE_USED,
     Action.SIGNED_IN,
 }
 

@@ -1,17 +1,18 @@
 """Migrations on both databases: up, down with data, and equal to the models."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask_alembic import Alembic
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from app.config import Keys
 from app.db import current_engine, transaction
-from app.models import Base
-from app.services import areas
+from app.models import Base, SignIn, SignInOutcome, Staff, StaffSession
+from app.services import areas, devices, second_factor
 from tests.conftest import PostgresServer, dispose, make_app, make_settings
 
 
@@ -49,6 +50,47 @@ def test_migrations_make_every_table_and_take_it_away(alembic: Alembic) -> None:
     assert tables() == set()
     alembic.upgrade()
     assert tables() == set(Base.metadata.tables)
+
+
+def test_accounts_survive_the_second_factor(alembic: Alembic, keys: Keys) -> None:
+    """Up with accounts, sessions and tries from before; down with what came since."""
+    alembic.upgrade("1795356428")
+    with transaction() as session:
+        area = areas.add_area(session, "示范县")
+        staff = text(
+            "INSERT INTO staff (id, name, password_hash, role, area_id, is_demo, is_closed, "
+            "must_change_password, failed_sign_ins) "
+            "VALUES (:id, :name, 'x', 'auditor', :area, false, false, :initial, 0)"
+        )
+        for number, name, is_initial in ((1, "li", False), (2, "wang", True)):
+            row = {"id": number, "name": name, "area": area.id, "initial": is_initial}
+            session.execute(staff, row)
+        session.execute(
+            text(
+                "INSERT INTO staff_sessions (token_hash, staff_id, started_at, seen_at) "
+                "VALUES (:token, 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+            ),
+            {"token": b"1" * 32},
+        )
+        session.add(SignIn(staff_id=1, at=datetime.now(UTC), outcome=SignInOutcome.SIGNED_IN))
+    alembic.upgrade()
+    with transaction() as session:
+        li, wang = (session.get_one(Staff, number) for number in (1, 2))
+        assert li.password_changed_at is not None
+        assert abs(li.password_changed_at - datetime.now(UTC)) < timedelta(minutes=1)
+        assert (wang.password_changed_at, li.factor_seed) == (None, None)
+        assert not session.scalars(select(StaffSession)).one().is_half
+        outcomes = list(SignInOutcome)
+        for outcome in outcomes:
+            session.add(SignIn(staff_id=1, at=datetime.now(UTC), outcome=outcome))
+        devices.open_session(session, li, datetime.now(UTC), SignInOutcome.ASKED_FOR_CODE)
+        second_factor.replace_recovery_codes(session, keys, li)
+    alembic.downgrade("1795356428")
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM staff_sessions")) == 1
+        query = text("SELECT DISTINCT outcome FROM sign_ins")
+        assert set(session.scalars(query)) == {"signed_in", "refused", "locked"}
+    alembic.upgrade()
 
 
 def test_the_models_are_what_the_migrations_make(alembic: Alembic) -> None:

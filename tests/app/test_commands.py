@@ -16,7 +16,7 @@ from app import demo
 from app.config import Mode
 from app.db import reading
 from app.models import Staff
-from app.services import accounts
+from app.services import passwords
 from surveys.library import FOLDER
 from surveys.reading import json_schema
 from tests.conftest import EVALUATOR, StartApp, Visitor, Zone, card_states, snapshot
@@ -235,7 +235,7 @@ def test_an_unknown_role_is_refused(flask: Command) -> None:
 def loaded(flask: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The commands, beside the demo; its two accounts need no expensive passwords here."""
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(accounts, "_hasher", cheap)
+    monkeypatch.setattr(passwords, "_hasher", cheap)
     assert flask("demo", "load").stdout == "演示数据已建立。\n"
     return flask
 

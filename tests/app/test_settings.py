@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SETTINGS, Keys, Mode, SettingError, read_keys, read_settings
+from app.config import (
+    SETTINGS,
+    Keys,
+    Mode,
+    PasswordRules,
+    SecondFactor,
+    SettingError,
+    read_keys,
+    read_settings,
+)
 
 
 def settings_of(folder: Path, **environ: str) -> object:
@@ -18,6 +27,7 @@ def test_without_an_environment_everything_is_safe(tmp_path: Path) -> None:
     assert read.mode is Mode.PRODUCTION
     assert read.database_url == f"sqlite:///{tmp_path / 'minping.sqlite3'}"
     assert (read.trusted_proxies, read.cookie_secure, read.font) == (0, False, None)
+    assert (read.second_factor, read.password_rules) == (SecondFactor.REQUIRED, PasswordRules.DJCP)
 
 
 def test_the_environment_is_read(tmp_path: Path) -> None:
@@ -30,11 +40,14 @@ def test_the_environment_is_read(tmp_path: Path) -> None:
             "MINPING_SECRETS": str(tmp_path / "other.json"),
             "MINPING_FONT": "/fonts/one.ttf",
             "TRUSTED_PROXIES": "2",
+            "MINPING_SECOND_FACTOR": "off",
+            "MINPING_PASSWORD_RULES": "asvs",
         }
     )
     assert read.database_url == "postgresql+psycopg://db/minping"
     assert (read.mode, read.base_url) == (Mode.DEMO, "https://minping.example")
     assert (read.trusted_proxies, read.font) == (2, Path("/fonts/one.ttf"))
+    assert (read.second_factor, read.password_rules) == (SecondFactor.OFF, PasswordRules.ASVS)
     assert (tmp_path / "other.json").exists()
 
 
@@ -64,6 +77,8 @@ def test_cookies_are_secure_where_the_address_is(
         {"TRUSTED_PROXIES": "-1"},
         {"TRUSTED_PROXIES": "many"},
         {"MINPING_COOKIE_SECURE": "yes"},
+        {"MINPING_SECOND_FACTOR": "on"},
+        {"MINPING_PASSWORD_RULES": "nist"},
     ],
     ids=str,
 )
@@ -84,7 +99,7 @@ def test_the_first_start_makes_keys_that_only_the_owner_reads(tmp_path: Path) ->
     keys = read_keys(path)
     assert path.stat().st_mode & 0o777 == 0o600
     values = [getattr(keys, name) for name in Keys.__slots__]
-    assert len(set(values)) == 5
+    assert len(set(values)) == 6
     assert {len(value) for value in values} == {32}
 
 
@@ -92,32 +107,45 @@ def test_the_second_start_reads_the_same_keys(tmp_path: Path) -> None:
     assert read_keys(tmp_path / "secrets.json") == read_keys(tmp_path / "secrets.json")
 
 
-def older_file(path: Path) -> dict[str, str]:
-    """Write the keys of an installation from before there was an audit log."""
+def older_file(path: Path, *lacking: str) -> dict[str, str]:
+    """Write the keys of an installation from before there was an audit log or a second factor."""
     read_keys(path)
     stored: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    del stored["audit"]
+    for name in lacking or ("audit", "factor"):
+        del stored[name]
     path.write_text(json.dumps(stored), encoding="utf-8")
     return stored
 
 
-def test_an_older_file_gets_the_audit_key_and_keeps_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", [["audit", "factor"], ["factor"], ["audit"]], ids=str)
+def test_an_older_file_gets_the_newer_keys_and_keeps_the_others(
+    lacking: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "secrets.json"
-    before = older_file(path)
+    before = older_file(path, *lacking)
     keys = read_keys(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["secrets.json"]
     after = json.loads(path.read_text(encoding="utf-8"))
-    assert after == {**before, "audit": keys.audit.hex()}
-    assert keys.audit.hex() not in before.values()
+    assert after == {**before, **{name: getattr(keys, name).hex() for name in lacking}}
+    assert len(set(after.values())) == 6
     assert read_keys(path) == keys
 
 
-def test_processes_that_meet_an_older_file_agree_on_the_audit_key(tmp_path: Path) -> None:
+def test_processes_that_meet_an_older_file_agree_on_the_newer_keys(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     before = older_file(path)
     first = read_keys(path)
     path.write_text(json.dumps(before), encoding="utf-8")  # what the second one had read
+    assert read_keys(path) == first
+
+
+def test_in_which_order_keys_are_added_makes_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    before = older_file(path)
+    first = read_keys(path)
+    # An installation that got its audit key before there was a second factor.
+    path.write_text(json.dumps({**before, "audit": first.audit.hex()}), encoding="utf-8")
     assert read_keys(path) == first
 
 

@@ -127,8 +127,17 @@ def test_signing_out_ends_the_session(evaluator: Visitor) -> None:
 STAFF_POSTS = [
     SIGN_IN,
     "/staff/sign-out",
+    "/staff/code/",
     "/staff/account/",
     "/staff/account/sign-out-everywhere",
+    "/staff/second-factor/",
+    "/staff/second-factor/recovery-codes",
+    "/staff/accounts/new",
+    "/staff/accounts/{staff}",
+    "/staff/accounts/{staff}/close",
+    "/staff/accounts/{staff}/unlock",
+    "/staff/accounts/{staff}/reset-password",
+    "/staff/accounts/{staff}/reset-factor",
     "/desk/surveys/new",
     "/desk/surveys/{survey}/state",
     "/field/surveys/{survey}",
@@ -163,7 +172,10 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey), {**sent, "to": "closed"}, status=400, referer=referer
+        path.format(survey=here.survey, staff=1),
+        {**sent, "to": "closed"},
+        status=400,
+        referer=referer,
     )
     assert "页面已过期" in page.text
     assert snapshot(app) == before

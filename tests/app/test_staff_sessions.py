@@ -3,20 +3,25 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from queue import Queue
+from threading import Semaphore
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from app import access
+from app.config import PasswordRules
 from app.db import reading, transaction
 from app.errors import InvalidInput
 from app.formats import BEIJING
 from app.models import Area, Role, SignIn, SignInOutcome, Staff, StaffSession
-from app.services import accounts
+from app.services import accounts, passwords, tries
 from tests.app.test_access_census import addresses, csrf_token, of_blueprint, staff_side
 from tests.app.test_commands import Command, command_of
 from tests.app.test_signing_in import WRONG
@@ -28,6 +33,7 @@ from tests.conftest import (
     House,
     NewVisitor,
     Page,
+    StartApp,
     Visitor,
     Zone,
     snapshot,
@@ -197,7 +203,7 @@ def test_each_further_failure_doubles_the_delay_up_to_a_quarter_of_an_hour(app: 
     staff, now, delays = stored(app, EVALUATOR), datetime.now(UTC), []
     for _ in range(12):
         with app.app_context(), transaction() as session:
-            refused = accounts.record_try(session, staff, now, is_right=False)
+            refused = tries.record_password(session, staff, now, is_right=False)
         assert refused is not None
         delays.append((refused.until - now).seconds if refused.until else 0)
         now = refused.until or now
@@ -237,8 +243,8 @@ def test_an_unknown_name_is_answered_like_a_known_one(
 
 
 def test_unknown_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_STRANGERS", 3)
-    strangers, now = accounts.Strangers(), datetime.now(UTC)
+    monkeypatch.setattr(tries, "_STRANGERS", 3)
+    strangers, now = tries.Strangers(), datetime.now(UTC)
     for number in range(10):
         strangers.refuse(f"name {number}", now)
     assert len(strangers._known) == 3
@@ -259,33 +265,55 @@ def test_the_right_password_among_many_at_once_is_refused_after_the_lock(app: Fl
     staff, now = stored(app, EVALUATOR), datetime.now(UTC)
     with app.app_context(), transaction() as session:
         for _ in range(5):
-            accounts.record_try(session, staff, now, is_right=False)
+            tries.record_password(session, staff, now, is_right=False)
     with app.app_context(), transaction() as session:
-        assert accounts.record_try(session, staff, now, is_right=True) is not None
+        assert tries.record_password(session, staff, now, is_right=True) is not None
 
 
 def test_a_password_that_was_replaced_meanwhile_opens_nothing(app: Flask) -> None:
     staff = stored(app, EVALUATOR)
     change_staff(app, EVALUATOR, password_hash="another")
     with app.app_context(), transaction() as session:
-        refused = accounts.record_try(session, staff, datetime.now(UTC), is_right=True)
-    assert refused == accounts.Refused(None)
+        refused = tries.record_password(session, staff, datetime.now(UTC), is_right=True)
+    assert refused == tries.Refused(None)
 
 
-def test_when_too_many_sign_in_at_once_the_next_is_told_to_wait(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(accounts, "_PATIENCE", 0.01)
-    for _ in range(4):
-        assert accounts._verifiers.acquire(blocking=False)
-    assert not accounts._verifiers.acquire(blocking=False)
+@contextmanager
+def taken(semaphore: Semaphore, times: int) -> Iterator[None]:
+    for _ in range(times):
+        assert semaphore.acquire(blocking=False)
     try:
-        page = visitor.sign_in(EVALUATOR, status=503)
+        yield
     finally:
-        accounts._verifiers.release(4)
+        semaphore.release(times)
+
+
+def test_whoever_finds_four_at_it_and_four_waiting_is_told_so_at_once(visitor: Visitor) -> None:
+    with taken(passwords._verifiers, 4), taken(passwords._places, 8):
+        page = visitor.sign_in(EVALUATOR, status=503)
     assert "现在登录的人太多" in page.text
     assert page.response.headers["Retry-After"]
     visitor.sign_in(EVALUATOR)
+
+
+def test_of_thirteen_at_once_four_wait_and_five_are_sent_away(
+    new_visitor: NewVisitor,
+) -> None:
+    """Four are being verified already; whoever waits is served as soon as they are done."""
+    forms = [(each, each.get(SIGN_IN).fields()) for each in (new_visitor() for _ in range(9))]
+    answered: Queue[int] = Queue()
+
+    def sign_in(visitor: Visitor, form: dict[str, list[str]]) -> int:
+        sent = {**form, "name": EVALUATOR, "password": PASSWORD}
+        status = visitor.post(SIGN_IN, sent, status=None).status
+        answered.put(status)
+        return status
+
+    with ThreadPoolExecutor(9) as pool:
+        with taken(passwords._verifiers, 4), taken(passwords._places, 4):
+            done = [pool.submit(sign_in, *each) for each in forms]
+            assert [answered.get(timeout=20) for _ in range(5)] == [503] * 5
+        assert sorted(each.result() for each in done) == [303] * 4 + [503] * 5
 
 
 # ---------------------------------------------------------------------------------------------
@@ -306,7 +334,7 @@ def test_an_initial_password_must_be_changed_first(
     token = visitor.get(ACCOUNT).fields(EVERYWHERE)["csrf_token"]
     for method, send in (("GET", visitor.get), ("POST", visitor.post)):
         for endpoint, path in staff_side(addresses(app, here, method)).items():
-            if not endpoint.startswith("account."):
+            if not endpoint.startswith(("account.", "code.")):
                 sent = () if method == "GET" else ({"csrf_token": token},)
                 assert send(path, *sent, status=303).location == ACCOUNT
     assert "这是初始密码" in visitor.get(ACCOUNT).text
@@ -358,6 +386,80 @@ def test_the_other_fields_are_checked_at_the_same_time(evaluator: Visitor) -> No
     assert page.errors == f"原密码不对。 {SHORT} {KINDS} 两次输入的新密码不一样。"
     assert "short" not in page.body
     assert evaluator.post(CHANGE, form, status=422).errors == "请填写原密码。 请填写新密码。"
+
+
+def test_a_password_is_changed_every_180_days(evaluator: Visitor, clock: Clock) -> None:
+    change(evaluator)
+    clock.wait(days=180, seconds=-1)
+    visitor = Visitor(evaluator.app)
+    visitor.sign_in(EVALUATOR, NEW)
+    visitor.get("/desk/")
+    clock.wait(seconds=1)
+    assert visitor.get("/desk/", status=303).location == ACCOUNT
+    assert "密码已用满 180 天" in visitor.get(ACCOUNT).text
+    change(visitor, "Xin-mi-ma-2027", old=NEW)
+    visitor.get("/desk/")
+
+
+def test_passwords_of_demo_accounts_do_not_expire(app: Flask, visitor: Visitor) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=999)
+    change_staff(app, EVALUATOR, password_changed_at=long_ago, is_demo=True)
+    visitor.sign_in(EVALUATOR)
+    visitor.get("/desk/")
+
+
+@pytest.fixture
+def by_asvs(start_app: StartApp) -> Visitor:
+    """The evaluator, where the rules for passwords are those of ASVS."""
+    visitor = Visitor(start_app(password_rules=PasswordRules.ASVS))
+    visitor.sign_in(EVALUATOR)
+    return visitor
+
+
+def test_by_asvs_no_password_expires(by_asvs: Visitor) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=999)
+    change_staff(by_asvs.app, EVALUATOR, password_changed_at=long_ago)
+    by_asvs.get("/desk/")
+
+
+SHORT_ASVS, COMMON = (
+    "密码至少要有 8 个字符，最好 15 个以上。",
+    "这个密码太常见，很容易被猜到。",
+)
+CONTEXT = "密码不能包含本系统的名称。"
+
+
+@pytest.mark.parametrize(
+    ("new", "faults"),
+    [
+        ("xqz-vbn", [SHORT_ASVS]),
+        ("qwerty", [SHORT_ASVS, COMMON]),
+        ("Password1", [COMMON]),
+        ("iloveyou", [COMMON]),
+        ("my-MinPing-key", [CONTEXT]),
+        ("民评民评民评民评", [CONTEXT]),
+        ("zhang-of-the-desk", [NAMED]),
+        (PASSWORD, [SAME]),
+    ],
+)
+def test_by_asvs_a_password_must_not_be_easy_to_guess(
+    new: str, faults: list[str], by_asvs: Visitor
+) -> None:
+    assert change(by_asvs, new, status=422).errors == " ".join(faults)
+
+
+@pytest.mark.parametrize(
+    "new", ["xqz vbnw", "correct horse battery staple", "县里的秋天很凉快", "x" * 64]
+)
+def test_by_asvs_a_password_may_be_of_any_signs(new: str, by_asvs: Visitor) -> None:
+    assert "至少 8 个字符" in by_asvs.get(ACCOUNT).text
+    change(by_asvs, new)
+    Visitor(by_asvs.app).sign_in(EVALUATOR, new)
+
+
+def test_enough_common_passwords_are_known() -> None:
+    """ASVS 6.2.4: the 3000 most common ones that are long enough to be tried at all."""
+    assert sum(len(each) >= 8 for each in passwords._common()) > 3000
 
 
 def test_another_password_signs_all_other_devices_out(
@@ -428,6 +530,25 @@ def test_the_list_of_tries_is_short(app: Flask, evaluator: Visitor, house: House
         outcome, now = SignInOutcome.REFUSED, datetime.now(UTC)
         session.add_all(SignIn(staff_id=staff.id, at=now, outcome=outcome) for _ in range(30))
     assert len(evaluator.get(ACCOUNT).html.all("tr")) == 1 + 20
+
+
+def test_what_is_old_is_cleared_away(app: Flask, visitor: Visitor, clock: Clock) -> None:
+    visitor.sign_in(EVALUATOR)  # and never seen again
+    visitor.sign_in(FIELDWORKER)
+    visitor.fill(ACCOUNT, action="/staff/sign-out")
+    clock.wait(days=30, hours=11)
+    Visitor(app).sign_in(EVALUATOR)
+
+    def clear() -> accounts.Cleared:
+        with app.app_context(), transaction() as session:
+            return accounts.clear_old(session, clock.now)
+
+    assert clear() == accounts.Cleared(sessions=2, sign_ins=0)
+    clock.wait(days=184 - 31, hours=13)
+    assert clear() == accounts.Cleared(sessions=1, sign_ins=2)
+    with app.app_context(), reading() as session:
+        assert len(session.scalars(select(SignIn)).all()) == 1
+    assert clear() == accounts.Cleared(sessions=0, sign_ins=0)
 
 
 # ---------------------------------------------------------------------------------------------
