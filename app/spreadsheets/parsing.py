@@ -265,7 +265,7 @@ def _number(number: Decimal, pattern: str) -> Cell:
     if abs(number) >= 10**MOST_DIGITS:
         return {"fault": "digits"}
     if "%" in pattern:
-        return f"{_plain(number * 100)}%"
+        return _plain(number * 100) + "%"
     if re.fullmatch("0+", pattern):  # leading zeros, as codes of areas have them
         return _plain(number).zfill(len(pattern))
     return _plain(number)

@@ -69,20 +69,20 @@ def xlsx(sheets: Sequence[Sheet]) -> bytes:
 
 def _fill(book: Workbook, page: Worksheet, sheet: Sheet, head: Format) -> None:
     formats = {"": book.add_format({"text_wrap": True, "valign": "top"})}
-    page.freeze_panes(1, 0)
     widths = [0] * len(sheet.headings)
     for number, row in enumerate([sheet.headings, *sheet.rows]):
         for place, value in enumerate(row):
             shown = _number(value)
-            if shown is None:
-                text = _storable(str("" if value is None else value))
-                page.write_string(number, place, text, head if number == 0 else formats[""])
-                widths[place] = max(widths[place], _width(text))
-            else:
-                pattern = shown[1]
+            if shown is not None:
+                exact, pattern = shown
                 if pattern not in formats:
                     formats[pattern] = book.add_format({"num_format": pattern, "valign": "top"})
-                page.write_number(number, place, shown[0], formats[pattern])
+                page.write_number(number, place, exact, formats[pattern])
+            elif value is not None:
+                text = _storable(str(value))
+                page.write_string(number, place, text, formats[""] if number else head)
+                widths[place] = max(widths[place], _width(text))
+    page.freeze_panes(1, 0)
     for place, width in enumerate(widths):
         page.set_column(place, place, max(8, min(_WIDEST, width + 2)))
 
@@ -106,9 +106,8 @@ def _pattern(places: int) -> str:
 
 
 def _width(text: str) -> int:
-    lines = text.split("\n")
-    return max(sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in line)
-               for line in lines)  # fmt: skip
+    wide = (2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text[:_WIDEST])
+    return sum(wide)
 
 
 def _sheet_title(title: str, taken: Sequence[str]) -> str:

@@ -1,10 +1,12 @@
 """What people upload: read as they see it, refused cell by cell, and never let into the server."""
 
 import io
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -373,13 +375,13 @@ def test_what_the_child_does_to_itself_stays_there(monkeypatch: pytest.MonkeyPat
     """No key of the server is in its environment, and a child that hangs is ended."""
     monkeypatch.setenv("MINPING_SECRETS", "/nowhere/secrets.json")
     seen: list[dict[str, str]] = []
-    real = reading.subprocess.run
+    real = subprocess.run
 
-    def watch(*arguments: object, **options: object) -> object:
-        seen.append(options["env"])  # type: ignore[arg-type]
-        return real(*arguments, **options)  # type: ignore[call-overload]
+    def watch(*arguments: Any, **options: Any) -> object:  # noqa: ANN401 - as subprocess has them
+        seen.append(options["env"])
+        return real(*arguments, **options)
 
-    monkeypatch.setattr(reading.subprocess, "run", watch)
+    monkeypatch.setattr(subprocess, "run", watch)
     read_table("片区,人口\n东镇,1".encode(), "t.csv", WANTED)
     assert set(seen[0]) <= {"SYSTEMROOT"}
     monkeypatch.setattr(reading, "WALL_SECONDS", 0.001)
