@@ -69,7 +69,9 @@ class TableRefused(Problem):
     most = 50
 
     def __init__(self, faults: Iterable[Sentence]) -> None:
-        every = list(faults)
+        # As text, here and now: a lazy string calls itself HTML and would pass a page unescaped,
+        # and these hold what stands in somebody's table.
+        every = [str(fault) for fault in faults]
         self.faults, self.more = every[: self.most], len(every[self.most :])
         super().__init__()
 

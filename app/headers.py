@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
 def is_staff_side() -> bool:
     """Say whether this request is for a staff page; all others are the residents'."""
-    return request.blueprint in {"desk", "field", "signin", "account"}
+    return request.blueprint in {"desk", "areas", "field", "signin", "account"}
 
 
 def _write(response: Response) -> Response:
