@@ -60,6 +60,7 @@ AUDIENCES: dict[str, Audience] = {
     "admin": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
+    "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}
 _PUBLIC_ENDPOINTS = {"static", "healthz", "readyz"}

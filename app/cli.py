@@ -23,12 +23,13 @@ from app import demo
 from app.access import record
 from app.config import LARGEST_BODY, Mode, Settings, settings
 from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
-from app.errors import InvalidInput, Problem
+from app.errors import InvalidInput, Problem, TableRefused
 from app.formats import BEIJING, instant, percent
 from app.limits import counters
 from app.models import Role, Staff, SurveyState
 from app.services import (
     accounts,
+    area_import,
     areas,
     audit,
     cards,
@@ -39,12 +40,13 @@ from app.services import (
     results,
     second_factor,
 )
+from app.spreadsheets.reading import read_table
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
 
 questionnaires = AppGroup("questionnaires", help="问卷文件：检查、列出、导出格式说明。")
 surveys = AppGroup("surveys", help="调查：从问卷新建，开放、暂停、结束。")
-area_group = AppGroup("areas", help="片区：添加、列出。")
+area_group = AppGroup("areas", help="片区：添加、导入、列出。")
 card_group = AppGroup("cards", help="二维码卡：制作、输出可打印的 PDF。")
 staff_group = AppGroup("staff", help="工作人员账号。")
 audit_group = AppGroup("audit", help="操作记录：核对、输出最后一条的编号和摘要。")
@@ -75,6 +77,12 @@ def _explained() -> Iterator[None]:
     except InvalidInput as refusal:
         for field, sentence in refusal.faults.items():
             click.echo(f"{field}: {sentence}", err=True)
+        sys.exit(2)
+    except TableRefused as refusal:
+        for sentence in refusal.faults:
+            click.echo(str(sentence), err=True)
+        if refusal.more:
+            click.echo(f"另有 {refusal.more} 处", err=True)
         sys.exit(2)
     except (Problem, printing.CannotPrint) as problem:
         click.echo(str(getattr(problem, "sentence", problem)), err=True)
@@ -120,7 +128,31 @@ def add_area(name: str, parent: str | None) -> None:
     with _explained(), transaction() as session:
         above = areas.find_area_by_name(session, parent) if parent else None
         added = areas.add_area(session, name, above)
+        record(session, audit.area_added(audit.COMMAND_LINE, added))
     click.echo(f"{added.id}\t{added.path}\t{added.name}")
+
+
+@area_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="只列出会新增和修改什么，不保存。")
+def import_areas(file: Path, dry_run: bool) -> None:
+    """从 Excel 或 CSV 导入片区：列名为 上级片区、片区，可以有 人口、分层。有一处不对就都不存。"""
+    with _explained():
+        table = read_table(file.read_bytes(), file.name, area_import.COLUMNS)
+        if dry_run:
+            with reading() as session:
+                plan = area_import.plan_import(session, table.rows, None)
+        else:
+            with transaction() as session:
+                plan = area_import.import_areas(session, table.rows, None)
+                for root, added, changed in area_import.by_root(plan):
+                    act = audit.areas_imported(audit.COMMAND_LINE, root, added, changed)
+                    record(session, act)
+    for sign, places in (("+", plan.added), ("~", plan.changed)):
+        for place in places:
+            click.echo(f"{sign} {area_import.STEP.join(place.names)}")
+    counts = f"新增 {len(plan.added)}，修改 {len(plan.changed)}，不变 {plan.unchanged}"
+    click.echo(f"{counts}（没有保存）" if dry_run else counts)
 
 
 @area_group.command("list")

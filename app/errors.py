@@ -4,6 +4,7 @@ Problem
 ├── NotFound 404                 nothing at this address, or nothing that you may see
 ├── NotAllowed 403               your role does not reach this page
 ├── InvalidInput 422             a form's faults, by field
+├── TableRefused 422             an uploaded table's faults, by row and column
 ├── SurveyNotOpen 403            not open yet, paused or closed: says when
 ├── CardUnusable 404             one page for every reason, so that codes cannot be tried out
 │   ├── CardNotFound
@@ -13,7 +14,7 @@ Problem
 └── Unavailable 503              the database cannot write now; nothing is lost, try again
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from flask_babel import lazy_gettext as _
@@ -62,6 +63,21 @@ class InvalidInput(Problem):
 
     def __init__(self, faults: Mapping[str, Sentence]) -> None:
         self.faults = dict(faults)
+        super().__init__()
+
+
+class TableRefused(Problem):
+    """An uploaded table's faults, each a sentence that says where; `more` were left out."""
+
+    status = 422
+    sentence = _("表格里有内容需要修改，改好后请重新上传。")
+    most = 50
+
+    def __init__(self, faults: Iterable[Sentence]) -> None:
+        # As text, here and now: a lazy string calls itself HTML and would pass a page unescaped,
+        # and these hold what stands in somebody's table.
+        every = [str(fault) for fault in faults]
+        self.faults, self.more = every[: self.most], len(every[self.most :])
         super().__init__()
 
 

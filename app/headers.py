@@ -22,6 +22,7 @@ _ALWAYS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+_STAFF_SIDE = {"desk", "areas", "field", "signin", "code", "account", "factor", "admin"}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -70,7 +71,7 @@ def init_app(app: Flask) -> None:
 
 def is_staff_side() -> bool:
     """Say whether this request is for a staff page; all others are the residents'."""
-    return request.blueprint in {"desk", "field", "signin", "code", "account", "factor", "admin"}
+    return request.blueprint in _STAFF_SIDE
 
 
 def _write(response: Response) -> Response:

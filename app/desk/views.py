@@ -14,13 +14,23 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from analysis.scoring import feed as feeds
 from app.access import current_staff, record
+from app.attachments import FORMS, attachment
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Problem
 from app.formats import BEIJING
 from app.forms import plain_text, show_faults
 from app.models import Survey, SurveyState
-from app.services import areas, audit, cards, evaluating, printing, publishing, results
+from app.services import (
+    areas,
+    audit,
+    cards,
+    evaluating,
+    exporting,
+    printing,
+    publishing,
+    results,
+)
 from surveys.library import bundled
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
@@ -55,6 +65,12 @@ _ACTIONS = {
     audit.Action.SHEET_PRINTED: _("打印卡片"),
     audit.Action.CARD_SHOWN: _("出示一张卡"),
     audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
+    audit.Action.RATES_EXPORTED: _("导出比率"),
+    audit.Action.TABLES_EXPORTED: _("导出频数表"),
+    audit.Action.SCORES_EXPORTED: _("导出评分表"),
+    audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
+    audit.Action.AREA_ADDED: _("添加片区"),
+    audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
     audit.Action.STAFF_UNLOCKED: _("解锁账号"),
@@ -82,6 +98,9 @@ _FACTS = {
     "initial_password": _("待修改初始密码"),
     "failed_sign_ins": _("连续输错次数"),
     "second_factor": _("两步验证"),
+    "rows": _("条数"),
+    "added": _("新增"),
+    "changed": _("修改"),
 }
 
 
@@ -257,14 +276,39 @@ def audit_log() -> ResponseReturnValue:
     with reading() as session:
         found = audit.load_entries(session, current_staff().area, _entry_filter(form))
     entries = found[: audit.PAGE_LENGTH]
+    chosen = {"action": form.action.data, "actor": form.actor.data, "day": form.day.data}
+    kept = {name: str(value) for name, value in chosen.items() if value}
     older = None
     if len(found) > len(entries):
-        chosen = {"action": form.action.data, "actor": form.actor.data, "day": form.day.data}
-        kept = {name: str(value) for name, value in chosen.items() if value}
         older = url_for("desk.audit_log", before=entries[-1].number, **kept)  # type: ignore[arg-type]
     return render_template(
-        "desk/audit.html", form=form, entries=entries, older=older, names=_ACTIONS, facts=_FACTS
+        "desk/audit.html",
+        form=form,
+        entries=entries,
+        older=older,
+        kept=kept,
+        names=_ACTIONS,
+        facts=_FACTS,
     )
+
+
+@blueprint.get(f"/audit.<any({', '.join(FORMS)}):file_form>")
+def export_audit(file_form: str) -> Response:
+    """Hand out all entries that the page would list with the same filter, the newest first."""
+    form = AuditForm(request.args)
+    if not form.validate():
+        raise Problem(_("筛选条件有误，请返回“操作记录”页修改。"))
+    with reading() as session:
+        entries = audit.load_every_entry(session, current_staff().area, _entry_filter(form))
+    names = {action.value: str(name) for action, name in _ACTIONS.items()}
+    sheet = exporting.audit_sheet(entries, names)
+    made = attachment([sheet], file_form, str(sheet.title), "audit")
+    with transaction() as session:
+        act = audit.audit_exported(
+            current_staff().name, current_staff().area, file_form, len(entries)
+        )
+        record(session, act)
+    return made
 
 
 def _entry_filter(form: "AuditForm") -> audit.EntryFilter:

@@ -9,6 +9,7 @@ class Area(Base):
 
     `path` is the ids from the root down, each followed by a slash ("1/4/17/"): a branch is every
     area whose path begins with its own, which one index serves on both databases.
+    `population` counts residents; `stratum` is the group from which a sample draws by itself.
     """
 
     __tablename__ = "areas"
@@ -17,3 +18,5 @@ class Area(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("areas.id"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     path: Mapped[str] = mapped_column(String(200), unique=True)
+    population: Mapped[int | None]
+    stratum: Mapped[str | None] = mapped_column(String(50))

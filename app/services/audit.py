@@ -10,14 +10,17 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, TypeAlias
 
-from sqlalchemy import func, insert, null, select
+from sqlalchemy import Select, func, insert, null, select
 from sqlalchemy.orm import Session
 
 from app.config import Keys
+from app.errors import Problem
+from app.errors import say as _
 from app.models import Area, AuditEntry, Batch, Staff, Survey, SurveyState
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
+MOST_EXPORTED = 50_000
 # What the first row is chained to, and the head of an empty chain.
 START = "0" * 64
 
@@ -42,6 +45,12 @@ class Action(StrEnum):
     SHEET_PRINTED = "sheet_printed"
     CARD_SHOWN = "card_shown"
     FEED_DOWNLOADED = "feed_downloaded"
+    RATES_EXPORTED = "rates_exported"
+    TABLES_EXPORTED = "tables_exported"
+    SCORES_EXPORTED = "scores_exported"
+    AUDIT_EXPORTED = "audit_exported"
+    AREA_ADDED = "area_added"
+    AREAS_IMPORTED = "areas_imported"
     STAFF_ADDED = "staff_added"
     STAFF_CLOSED = "staff_closed"
     STAFF_UNLOCKED = "staff_unlocked"
@@ -138,6 +147,32 @@ def staff_facts(staff: Staff) -> Facts:
         "failed_sign_ins": staff.failed_sign_ins,
         "second_factor": staff.factor_seed is not None,
     }
+
+
+def results_exported(
+    actor: str, action: Action, survey: Survey, form: str, rubric_id: str | None = None
+) -> Act:
+    """Say that figures of a survey were handed out as a file of this form."""
+    after: Facts = {"form": form} if rubric_id is None else {"form": form, "rubric": rubric_id}
+    return Act(actor, action, f"survey {survey.id}", survey.area.path, None, after)
+
+
+def audit_exported(actor: str, branch: Area, form: str, rows: int) -> Act:
+    """Say that so many entries of a branch were handed out as a file of this form."""
+    after: Facts = {"form": form, "rows": rows}
+    return Act(actor, Action.AUDIT_EXPORTED, f"area {branch.id}", branch.path, None, after)
+
+
+def area_added(actor: str, area: Area) -> Act:
+    """Say that one area was added."""
+    after = {"name": area.name}
+    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, {**after})
+
+
+def areas_imported(actor: str, branch: Area, added: int, changed: int) -> Act:
+    """Say how many areas of a branch a table added and changed."""
+    after = {"added": added, "changed": changed}
+    return Act(actor, Action.AREAS_IMPORTED, f"area {branch.id}", branch.path, None, {**after})
 
 
 def staff_act(actor: str, action: Action, staff: Staff) -> Act:
@@ -289,6 +324,18 @@ class EntryFilter:
 
 def load_entries(session: Session, branch: Area, wanted: EntryFilter) -> Sequence[AuditEntry]:
     """Return the newest entries of a branch, one more than a page holds if there are more."""
+    return session.scalars(_entries(branch, wanted).limit(PAGE_LENGTH + 1)).all()
+
+
+def load_every_entry(session: Session, branch: Area, wanted: EntryFilter) -> Sequence[AuditEntry]:
+    """Return all entries of a branch, the newest first. Raises `Problem` beyond `MOST_EXPORTED`."""
+    found = session.scalars(_entries(branch, wanted).limit(MOST_EXPORTED + 1)).all()
+    if len(found) > MOST_EXPORTED:
+        raise Problem(_("记录超过 %(most)s 条，请按日期筛选后分几次导出。", most=MOST_EXPORTED))
+    return found
+
+
+def _entries(branch: Area, wanted: EntryFilter) -> Select[AuditEntry]:
     query = select(AuditEntry).where(AuditEntry.area_path.startswith(branch.path))
     if wanted.action:
         query = query.where(AuditEntry.action == wanted.action)
@@ -300,7 +347,7 @@ def load_entries(session: Session, branch: Area, wanted: EntryFilter) -> Sequenc
         query = query.where(AuditEntry.at < wanted.until)
     if wanted.before is not None:
         query = query.where(AuditEntry.number < wanted.before)
-    return session.scalars(query.order_by(AuditEntry.number.desc()).limit(PAGE_LENGTH + 1)).all()
+    return query.order_by(AuditEntry.number.desc())
 
 
 def load_head(session: Session) -> Head:

@@ -37,6 +37,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "receipt": "none",
         "language": "en",
         "filename": "staff.css",
+        "form": "csv",
+        "file_form": "csv",
     }
 
 
@@ -176,13 +178,14 @@ def csrf_token(visitor: Visitor) -> list[str]:
 NOT_BOUND = {
     "desk.home",
     "desk.audit_log",
+    "desk.export_audit",
     "desk.new_survey",
     "desk.make_survey",
     "desk.questionnaire",
     "field.home",
 }
 # About oneself alone; and accounts, whose bounds tests/app/test_accounts_on_screen.py walks.
-OWN = ("account.", "code.", "factor.", "admin.")
+OWN = ("account.", "code.", "factor.", "admin.", "areas.")
 
 
 def bound(app: Flask, zone: Zone, method: str) -> list[str]:

@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from app.db import reading, transaction
 from app.models import Area, Channel, Origin, Role, Staff, Survey, SurveyState
-from app.services import accounts, cards, publishing
+from app.services import accounts, cards, devices, publishing
 from surveys.library import bundled
 from tests.app.test_access_census import addresses, staff_side, values
 from tests.conftest import (
@@ -66,7 +66,7 @@ def member(house: House, role: Role, zone: Zone) -> Visitor:
         )
         session.add(person)
         session.flush()
-        token = accounts.open_session(session, person, now)
+        token = devices.open_session(session, person, now)
     visitor = Visitor(app)
     with visitor.client.session_transaction() as cookie:
         cookie["token"] = token

@@ -1,0 +1,230 @@
+"""What leaves the house as tables: the figures of the pages, after the same suppression."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from analysis.rates import GroupStatus, Rate
+from analysis.scoring.score import Line, ScoreSheet, State, Sum
+from app.errors import Sentence
+from app.errors import say as _
+from app.formats import instant
+from app.models import AuditEntry
+from app.services.results import (
+    Evidence,
+    MeasureResult,
+    frequency_tables,
+    group_name,
+    measure_results,
+)
+from app.spreadsheets.writing import Percent, Sheet, Value
+
+_SURVEY = (_("调查"), _("有效答卷"), _("其中重放"))
+
+
+def _survey(evidence: Evidence) -> tuple[Value, ...]:
+    # In every row: tables of several surveys are put below each other, and a replay stays one.
+    return evidence.survey.title, len(evidence.frame), evidence.replayed
+
+
+def rates_sheet(evidence: Evidence) -> Sheet:
+    """Return every measure overall and by town, a row for each; what is withheld says so."""
+    headings = (
+        *_SURVEY,
+        _("编号"),
+        _("测量项"),
+        _("定义"),
+        _("范围"),
+        _("选项"),
+        _("状态"),
+        _("分子"),
+        _("基数"),
+        _("未作答"),
+        _("不清楚或不适用"),
+        _("比率"),
+        _("区间下限"),
+        _("区间上限"),
+        _("置信度"),
+        _("区间说明"),
+    )
+    rows = [
+        (*_survey(evidence), result.measure.id, result.measure.name, result.definition, *rest)
+        for result in measure_results(evidence)
+        for rest in _rate_rows(evidence, result)
+    ]
+    return Sheet(_("比率"), headings, rows)
+
+
+def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Value, ...]]:
+    place, places = evidence.survey.area.name, result.measure.decimals
+    if not result.rates:
+        yield place, None, _STATUS[GroupStatus.NOBODY_ANSWERED], *_figures(None, places)
+    for rate in result.rates:
+        option = _option(evidence, result, rate)
+        yield place, option, _STATUS[GroupStatus.SHOWN], *_figures(rate, places)
+    for group in result.groups:
+        town = group_name(evidence, "area", group.group)
+        yield town, None, _STATUS[group.status], *_figures(group.rate, places)
+
+
+_STATUS = {
+    GroupStatus.SHOWN: _("已列出"),
+    GroupStatus.NOBODY_ANSWERED: _("没有人答，不可计算"),
+    GroupStatus.SUPPRESSED: _("人数太少，为保护答题人不单列"),
+}
+
+
+def _option(evidence: Evidence, result: MeasureResult, rate: Rate) -> str | None:
+    if rate.option is None:
+        return None
+    question = evidence.questionnaire.question(result.measure.items[0].question)
+    return next(option.text for option in question.options if option.code == rate.option)
+
+
+def _figures(rate: Rate | None, places: int) -> tuple[Value, ...]:
+    if rate is None:
+        return (None,) * 9
+    interval = rate.interval
+    ends: tuple[Value, ...] = (None, None, None)
+    if interval is not None:
+        ends = (
+            Percent(Fraction(interval.low)),
+            Percent(Fraction(interval.high)),
+            Percent(Fraction(interval.confidence), 0),
+        )
+    return (
+        rate.numerator,
+        rate.base,
+        rate.left_out.blank,
+        rate.left_out.unsure,
+        Percent(rate.value, places),
+        *ends,
+        rate.interval_note if interval is None else interval.method.value,
+    )
+
+
+def tables_sheet(evidence: Evidence) -> Sheet:
+    """Return the frequency tables below each other, a row for each option."""
+    headings = (
+        *_SURVEY,
+        _("表"),
+        _("题目"),
+        _("选项"),
+        _("人数"),
+        _("有效作答"),
+        _("未作答"),
+        _("百分比"),
+    )
+    rows = [
+        (
+            *_survey(evidence),
+            table.title,
+            block.heading or evidence.questionnaire.question(block.question).text,
+            row.text,
+            row.count,
+            block.n,
+            block.blank,
+            None if row.share is None else Percent(row.share),
+        )
+        for table in frequency_tables(evidence)
+        for block in table.blocks
+        for row in block.rows
+    ]
+    return Sheet(_("频数表"), headings, rows)
+
+
+def score_sheets(evidence: Evidence, sheet: ScoreSheet) -> list[Sheet]:
+    """Return a score sheet as two tables: each indicator with its working, and the sums."""
+    lines = Sheet(
+        _("评分表"),
+        (
+            *_SURVEY,
+            _("编号"),
+            _("上级指标"),
+            _("指标"),
+            _("分值"),
+            _("得分"),
+            _("得分下限"),
+            _("得分上限"),
+            _("状态"),
+            _("怎么来的"),
+            _("另一种读法"),
+            _("与报告不同之处"),
+            _("报告公布"),
+            _("备注"),
+        ),
+        [(*_survey(evidence), *_line_cells(line)) for line in sheet.lines],
+    )
+    sums = Sheet(
+        _("小计和总分"),
+        (_("指标"), _("分值"), _("已确定"), _("最多可能"), _("缺测量的指标")),
+        [_sum_cells(each) for each in (*sheet.subtotals, *([sheet.total] if sheet.total else []))],
+    )
+    return [lines, sums]
+
+
+_STATES = {
+    State.SCORED: _("已计分"),
+    State.MISSING: _("缺测量"),
+    State.UNKNOWN: _("不可计算"),
+}
+
+
+def _line_cells(line: Line) -> tuple[Value, ...]:
+    indicator, interval = line.indicator, line.interval
+    others = [f"{one.reading}：{one.working}（{one.reason}）" for one in line.alternatives]
+    printed = [f"{one.points} {one.place}" for one in indicator.published.scores]
+    return (
+        indicator.code,
+        " › ".join(indicator.path),
+        indicator.name,
+        indicator.weight,
+        line.shown,
+        None if interval is None else interval.low,
+        None if interval is None else interval.high,
+        _STATES[line.state],
+        line.working,
+        "\n".join(others),
+        "\n".join(line.differences) if line.measurement else "",
+        "\n".join(printed),
+        indicator.note,
+    )
+
+
+def _sum_cells(each: Sum) -> tuple[Value, ...]:
+    name: Sentence = " › ".join(each.path) or _("总分")
+    return name, each.weight, each.points.low, each.points.high, len(each.missing)
+
+
+def audit_sheet(entries: Sequence[AuditEntry], names: Mapping[str, Sentence]) -> Sheet:
+    """Return entries of the audit log with their digests, so that a copy can be held against it."""
+    headings = (
+        _("序号"),
+        _("时间（北京时间）"),
+        _("操作人"),
+        _("事项"),
+        _("对象"),
+        _("变更前"),
+        _("变更后"),
+        _("理由"),
+        _("摘要"),
+    )
+    rows = [
+        (
+            entry.number,
+            instant(entry.at),
+            entry.actor,
+            names.get(entry.action, entry.action),
+            entry.object,
+            _facts(entry.before),
+            _facts(entry.after),
+            entry.reason,
+            entry.digest,
+        )
+        for entry in entries
+    ]
+    return Sheet(_("操作记录"), headings, rows)
+
+
+def _facts(facts: Mapping[str, object] | None) -> str:
+    return "" if facts is None else json.dumps(facts, ensure_ascii=False, sort_keys=True)
