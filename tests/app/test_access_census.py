@@ -22,7 +22,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
     with app.app_context(), reading() as session:
         survey = publishing.find_survey(session, zone.survey)
         poster = publishing.load_posters(session, survey)[0].id
-        query = select(Staff.id).where(Staff.area_id == zone.towns[0])
+        theirs = Staff.area_id.in_([zone.area, *zone.towns])
+        query = select(Staff.id).where(theirs, Staff.role == Role.FIELDWORKER).order_by(Staff.id)
         fieldworker = session.scalars(query).first()
     return {
         "survey_id": zone.survey,
