@@ -165,13 +165,13 @@ def find_device(slug: str) -> str:
         return secrets.token_hex(16)
 
 
-def set_device(response: Response, slug: str, device: str, path: str) -> None:
-    """Let the phone remember its number for a day, and show it to this poster alone."""
+def set_device(response: Response, slug: str, device: str) -> None:
+    """Let the phone remember its number for a day, and show it to this poster's address alone."""
     response.set_cookie(
         _COOKIE,
         _signer(slug).sign(device).decode(),
         max_age=_DAY,
-        path=path,
+        path=request.path,
         httponly=True,
         secure=settings().cookie_secure,
         samesite="Lax",

@@ -109,7 +109,7 @@ def answer_poster(slug: str) -> ResponseReturnValue:
         admit=lambda: limits.admit_sending(slug, device),
     )
     response = make_response(taken)
-    limits.set_device(response, slug, device, url_for("respond.poster", slug=slug))
+    limits.set_device(response, slug, device)
     return response
 
 
