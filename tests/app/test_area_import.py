@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,26 @@ def test_twice_is_as_good_as_once(app: Flask, administrator: Visitor) -> None:
     page = upload(administrator, NEW)
     assert "会新增 0 个，修改 0 个；另有 4 个已经有了" in page.text
     assert snapshot(app) == after
+
+
+def test_two_at_once_add_each_area_once(app: Flask, administrator: Visitor, here: Zone) -> None:
+    fields = upload(administrator, NEW).fields("/desk/areas/import")
+    token = administrator.client.get_cookie("staff")
+    assert token is not None
+
+    def send(_turn: int) -> int:
+        client = app.test_client()
+        client.set_cookie("staff", token.value, secure=True)
+        referer = {"Referer": "https://localhost/"}
+        address = "https://localhost/desk/areas/import"
+        return client.post(address, data=fields, headers=referer).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(send, range(4))) == [303] * 4
+    with app.app_context(), reading() as session:
+        count = len(areas.load_branch(session, session.get_one(Area, here.area)))
+    assert count == 4 + 3
+    assert acts(app) == [("areas_imported", f"area {here.area}", {"added": 3, "changed": 1})]
 
 
 def test_an_empty_cell_leaves_what_is_stored(
