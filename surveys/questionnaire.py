@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, PlainSerializer
 
@@ -10,6 +10,19 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 # Sorted when written, so that the same questionnaire always has the same digest.
 Codes = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+
+LONGEST_TEXT = 500
+"""Characters that a typed answer may have, unless its question says otherwise."""
+
+
+def _added(default: object, **limits: Any) -> Any:  # noqa: ANN401 - both as in pydantic's Field
+    """Mark a field that the format gained later.
+
+    At its default it is not written, so that the snapshots of surveys published before keep their
+    digests. The default itself must never change.
+    """
+    return Field(exclude_if=lambda value: value == default, **limits)
+
 
 # A misspelt key would otherwise be dropped in silence, and with it what its author meant.
 _STRICT = ConfigDict(extra="forbid")
@@ -20,6 +33,7 @@ class QuestionKind(StrEnum):
 
     SINGLE = "single"
     MULTIPLE = "multiple"
+    TEXT = "text"
 
 
 class OptionKind(StrEnum):
@@ -79,18 +93,26 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer that can be chosen; analysis knows it by `code` only."""
+    """One answer that can be chosen; analysis knows it by `code` only.
+
+    `takes_text` lets who chooses it say more in their own words ("其他，请写明").
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     code: Identifier
     text: Text
     kind: OptionKind = OptionKind.ORDINARY
+    takes_text: Annotated[bool, _added(default=False)] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question with its options in printed order."""
+    """One question with its options in printed order.
+
+    A question that is answered by typing has options only to say that one cannot: 不清楚, 不适用.
+    `longest` is the most characters of a typed text, also of one that an option takes.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -98,9 +120,11 @@ class Question:
     number: Text
     text: Text
     kind: QuestionKind
-    options: Annotated[tuple[Option, ...], Field(min_length=2)]
+    options: tuple[Option, ...] = ()
     required: bool = True
     hint: str = ""
+    longest: Annotated[int, _added(LONGEST_TEXT, ge=1, le=5000)] = LONGEST_TEXT
+    multiline: Annotated[bool, _added(default=False)] = False
 
     @property
     def codes(self) -> tuple[str, ...]:

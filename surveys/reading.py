@@ -186,6 +186,21 @@ def _question_faults(question: Question) -> Iterator[Fault]:
     if question.id in RESERVED:
         yield Fault(f"questions.{question.id}", "这个编号已被系统使用，请换一个")
     yield from _doubled(f"questions.{question.id}.options", question.codes)
+    yield from _kind_faults(question)
+
+
+def _kind_faults(question: Question) -> Iterator[Fault]:
+    """Yield what does not suit the way in which the question is answered."""
+    place = f"questions.{question.id}"
+    if question.kind is QuestionKind.TEXT:
+        for option in question.options:
+            if option.kind is OptionKind.ORDINARY or option.takes_text:
+                yield Fault(f"{place}.options.{option.code}", "这种题只能有不清楚、不适用的选项")
+        return
+    if len(question.options) < 2:
+        yield Fault(f"{place}.options", f"至少要有 2 项，现有 {len(question.options)} 项")
+    if question.multiline:
+        yield Fault(f"{place}.multiline", "只有文字题（text）能写这一项")
 
 
 def _measure_faults(measure: Measure, questions: dict[str, Question]) -> Iterator[Fault]:
@@ -205,6 +220,9 @@ def _measure_faults(measure: Measure, questions: dict[str, Question]) -> Iterato
 
 def _item_faults(measure: Measure, item: Item, question: Question) -> Iterator[Fault]:
     place = f"measures.{measure.id}.items.{item.question}"
+    if question.kind is QuestionKind.TEXT:
+        yield Fault(place, "这种题不能算率")
+        return
     if not item.positive:
         yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
     for name, codes in (("positive", item.positive), ("unsure", item.unsure)):
@@ -226,6 +244,8 @@ def _table_faults(table: Table, questions: dict[str, Question]) -> Iterator[Faul
     for name in table.questions:
         if name not in questions:
             yield Fault(f"{place}.questions", f"没有题目“{name}”")
+        elif questions[name].kind is QuestionKind.TEXT:
+            yield Fault(f"{place}.questions", f"题目“{name}”不能列频数")
     texts = {tuple(option.text for option in question.options) for question in known}
     if table.layout is TableLayout.SIDE_BY_SIDE and len(texts) > 1:
         yield Fault(f"{place}.questions", "并列的题目选项文字须完全相同")
