@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from surveys.contradictions import Fault
 from surveys.questionnaire import OptionKind, QuestionKind
 from surveys.reading import (
     FORMAT,
-    Fault,
     QuestionnaireError,
     digest,
     dump_json,
@@ -176,7 +176,7 @@ CONTRADICTIONS = {
     ),
     "a single-choice question of several lines": (
         document(question("q1", multiline=True)),
-        ("questions.q1.multiline", "只有文字题（text）能写这一项"),
+        ("questions.q1.multiline", "single 题不能写这一项"),
     ),
     "a text question with ordinary options": (
         document(question("q1", kind="text", options=[option("good", "满意"), UNSURE])),
@@ -216,7 +216,10 @@ SHAPES = {
     ),
     "an unknown kind of question": (
         document(question("q1", kind="free")),
-        ("sections[1].questions[1].kind", "取值只能是 single、multiple、text"),
+        (
+            "sections[1].questions[1].kind",
+            f"取值只能是 {'、'.join(QuestionKind)}",
+        ),
     ),
     "an empty text": (document(title=""), ("title", "不能为空")),
     "a long text": (document(title="长" * 2001), ("title", "最多 2000 个字符")),
