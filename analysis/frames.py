@@ -144,7 +144,8 @@ def _asked_columns(
 
 
 def _typed_values(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:
-    typed = [None if answer in question.codes else answer for answer in answers]
+    codes = question.codes
+    typed = [None if answer in codes else answer for answer in answers]
     for answer in typed:
         if answer is not None and not _is_typed(question, answer):
             raise ValueError(f"{question.id}: {answer!r} is no {question.kind}")
@@ -188,10 +189,11 @@ def _unsure_flags(question: Question, answers: Sequence[Answer | None]) -> dict[
 
 
 def _chosen_option(question: Question, answers: Sequence[Answer | None]) -> pd.Series:
+    codes = list(question.codes)
     for answer in answers:
-        if answer is not None and answer not in question.codes:
+        if answer is not None and answer not in codes:
             raise ValueError(f"{question.id}: {answer!r} is none of its options")
-    return pd.Series(answers, dtype=pd.CategoricalDtype(list(question.codes)))
+    return pd.Series(answers, dtype=pd.CategoricalDtype(codes))
 
 
 def _chosen_options(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:

@@ -195,31 +195,42 @@ def _read_choice(question: Question, raw: Raw, *, is_demanded: bool) -> _Reading
 
 
 def _choice_faults(question: Question, chosen: set[str]) -> Iterator[AnswerFault]:
-    exclusive = {option.code for option in question.options if option.exclusive}
-    unsure = {option.code for option in question.unsure}
-    most = question.most if question.kind is QuestionKind.MULTIPLE else 1
     if chosen - set(question.codes):
         yield AnswerFault(question.id, FaultKind.UNKNOWN_OPTION)
-    elif chosen & exclusive:
+    elif question.kind is not QuestionKind.MULTIPLE:
+        if len(chosen) > 1:
+            yield AnswerFault(question.id, FaultKind.TOO_MANY)
+    elif any(option.exclusive for option in question.options if option.code in chosen):
         if len(chosen) > 1:
             yield AnswerFault(question.id, FaultKind.EXCLUSIVE)
-    elif most is not None and len(chosen) > most:
+    elif question.most is not None and len(chosen) > question.most:
         yield AnswerFault(question.id, FaultKind.TOO_MANY)
-    elif chosen and len(chosen) < (question.fewest or 1) and not chosen & unsure:
+    elif 0 < len(chosen) < (question.fewest or 1) and not _says_unsure(question, chosen):
         yield AnswerFault(question.id, FaultKind.TOO_FEW)
+
+
+def _says_unsure(question: Question, chosen: set[str]) -> bool:
+    """Say whether 不清楚 or 不适用 is among the choices: a whole answer, alone as it may be."""
+    return any(option.code in chosen for option in question.unsure)
 
 
 def _option_texts(question: Question, raw: Raw) -> dict[str, str]:
     """Return what was typed beside options, by field."""
-    names = [f"{question.id}.{option.code}" for option in question.options if option.takes_text]
-    typed = {name: clean_text(_typed(raw, name), multiline=False) for name in names}
-    return {name: text for name, text in typed.items() if text}
+    texts = {}
+    for option in question.options:
+        if option.takes_text:
+            name = f"{question.id}.{option.code}"
+            if text := clean_text(_typed(raw, name), multiline=False):
+                texts[name] = text
+    return texts
 
 
 def _text_faults(
     question: Question, chosen: set[str], texts: Mapping[str, str], *, is_demanded: bool
 ) -> Iterator[AnswerFault]:
     for option in question.options:
+        if not option.takes_text:
+            continue
         name = f"{question.id}.{option.code}"
         if len(texts.get(name, "")) > question.longest:
             yield AnswerFault(question.id, FaultKind.TOO_LONG, name)
@@ -227,7 +238,7 @@ def _text_faults(
         # or ticking for them would both be a guess.
         elif name in texts and option.code not in chosen:
             yield AnswerFault(question.id, FaultKind.TEXT_WITHOUT_CHOICE, name)
-        elif option.takes_text and option.code in chosen and name not in texts and is_demanded:
+        elif option.code in chosen and name not in texts and is_demanded:
             yield AnswerFault(question.id, FaultKind.MISSING_TEXT, name)
 
 

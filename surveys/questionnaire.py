@@ -177,7 +177,9 @@ class Question:
 
         The code of a point is its number; the points at the ends say what they mean.
         """
-        first, last = (0, 10) if self.kind is QuestionKind.NPS else (1, self.points or 0)
+        if self.points is None and self.kind is not QuestionKind.NPS:
+            return self.options
+        first, last = (0, 10) if self.points is None else (1, self.points)
         low, high = self.ends or ("", "")
         named = {first: f"{first} {low}".strip(), last: f"{last} {high}".strip()}
         points = (
