@@ -1,5 +1,6 @@
 """Every kind of question, asked as the logic says, in every language (every_kind.toml)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveys.answers import AnswerSheet, InvalidAnswers, asked_questions, check
-from surveys.questionnaire import Question, QuestionKind
+from surveys.questionnaire import Option, OptionKind, Question, QuestionKind, Section
 from surveys.reading import digest, dump_json, load, parse_json
 
 ASKED = load(Path(__file__).parent / "every_kind.toml")
@@ -143,6 +144,35 @@ def test_a_ranking_may_stop_early_or_say_it_cannot() -> None:
     ranked = sheet({**filled, "wishes.drugs": "1", "wishes.staff": "", "wishes.hours": ""}).answers
     assert {name for name in ranked if name.startswith("wishes")} == {"wishes.drugs"}
     assert sheet({**filled, "wishes.unsure": "unsure"}).answers["wishes"] == "unsure"
+
+
+VISITS = (Option("ill", "看病"), Option("pressure", "量血压"), Option("vaccine", "打疫苗"))
+NOT_SURE = Option("unsure", "说不清", OptionKind.DONT_KNOW)
+
+
+def fault_of(question: Question, fields: dict[str, list[str]]) -> str:
+    asked = replace(ASKED, sections=(Section("all", "全部", (question,)),))
+    with pytest.raises(InvalidAnswers) as caught:
+        check(asked, fields)
+    (fault,) = caught.value.faults
+    return fault.kind.value
+
+
+def test_fewer_choices_than_asked_for_are_refused_but_not_unsure() -> None:
+    question = Question("q1", "1", "?", QuestionKind.MULTIPLE, (*VISITS, NOT_SURE), fewest=2)
+    assert fault_of(question, {"q1": ["ill"]}) == "too_few"
+    assert fault_of(question, {}) == "missing"
+    asked = replace(ASKED, sections=(Section("all", "全部", (question,)),))
+    assert check(asked, {"q1": ["unsure"]}).answers == {"q1": ("unsure",)}
+
+
+def test_without_a_limit_every_option_is_ranked() -> None:
+    question = Question("q1", "1", "?", QuestionKind.RANKING, VISITS)
+    ranks = {"q1.ill": ["2"], "q1.pressure": ["1"]}
+    assert fault_of(question, ranks) == "too_few"
+    asked = replace(ASKED, sections=(Section("all", "全部", (question,)),))
+    found = check(asked, {**ranks, "q1.vaccine": ["3"]}).answers
+    assert found == {"q1.ill": "2", "q1.pressure": "1", "q1.vaccine": "3"}
 
 
 @pytest.mark.parametrize("name", ["times", "last"])
