@@ -120,6 +120,7 @@ def _add_formats(app: Flask) -> None:
         points=formats.points,
         channel_name=formats.channel_name,
         instant=formats.instant,
+        day=formats.day,
         in_fours=codes.in_fours,
     )
     app.context_processor(lambda: {"html_lang": _html_lang(), "staff": g.get("staff")})

@@ -108,6 +108,7 @@ def add_area(name: str, parent: str | None) -> None:
     with _explained(), transaction() as session:
         above = areas.find_area_by_name(session, parent) if parent else None
         added = areas.add_area(session, name, above)
+        record(session, audit.area_added(audit.COMMAND_LINE, added))
     click.echo(f"{added.id}\t{added.path}\t{added.name}")
 
 
@@ -126,22 +127,29 @@ def list_areas() -> None:
 @click.argument("title")
 @click.option("--opens", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
 @click.option("--closes", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
+@click.option("--organiser", required=True, help="谁在调查。")
+@click.option("--purpose", required=True, help="调查用途。")
+@click.option("--collected", required=True, help="收集哪些内容。")
+@click.option("--readers", required=True, help="谁能看到答卷。")
 @click.option("--contact", required=True, help="群众有疑问时找谁。")
-@click.option("--notice", required=True, help="给群众看的说明。")
+@click.option("--erase", type=click.DateTime(["%Y-%m-%d"]), required=True, help="删除日期。")
 def create_survey(
     questionnaire: str,
     area: str,
     title: str,
     opens: datetime,
     closes: datetime,
-    contact: str,
-    notice: str,
+    erase: datetime,
+    **notice: str,
 ) -> None:
     """从自带问卷新建一次调查（草稿）。"""
     if questionnaire not in bundled():
         raise click.BadParameter(f"没有问卷“{questionnaire}”；现有：{'、'.join(bundled())}")
     plan = publishing.SurveyPlan(
-        title, opens.replace(tzinfo=BEIJING), closes.replace(tzinfo=BEIJING), contact, notice
+        title,
+        opens.replace(tzinfo=BEIJING),
+        closes.replace(tzinfo=BEIJING),
+        publishing.NoticePlan(**notice, erase_at=erase.date()),
     )
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)

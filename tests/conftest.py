@@ -50,7 +50,7 @@ QUESTIONNAIRE = "beian-2020-fielded"
 PASSWORD = "kao-yan-2026"
 TOWNS = ("忠门镇", "东埔镇", "山亭镇")
 NOISE_TOWNS = ("噪声镇", "杂音镇")
-EVALUATOR, FIELDWORKER, ADMINISTRATOR = "zhang", "li", "guanli"
+EVALUATOR, FIELDWORKER, ADMINISTRATOR, AUDITOR = "zhang", "li", "guanli", "hecha"
 NOISE_EVALUATOR, NOISE_FIELDWORKER = "zaoyin", "zasheng"
 NOW = datetime.now(UTC)
 
@@ -117,14 +117,27 @@ def answers(**changes: str | Sequence[str]) -> dict[str, list[str]]:
     }
 
 
+NOTICE = publishing.NoticePlan(
+    organiser="示范区卫健局",
+    purpose="评价公共卫生服务",
+    collected="选项和答题用时，不记名",
+    readers="评价人员",
+    contact="卫健局 0594-0000000",
+    erase_at=(NOW + timedelta(days=365)).date(),
+)
+# The same as the desk's form sends it.
+NOTICE_FIELDS = {
+    name: str(getattr(NOTICE, name)) for name in (*publishing.NOTICE_TEXTS, "erase_at")
+}
+
+
 def plan(title: str, **changes: datetime | str) -> publishing.SurveyPlan:
     """Plan a survey that runs now."""
     made = publishing.SurveyPlan(
         title=title,
         opens_at=NOW - timedelta(days=1),
         closes_at=NOW + timedelta(days=30),
-        contact="卫健局 0594-0000000",
-        notice="不记名，自愿参加。",
+        notice=NOTICE,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -193,6 +206,7 @@ def _seed(session: Session, keys: Keys, password_hash: str) -> World:
             (EVALUATOR, Role.EVALUATOR, here.area),
             (FIELDWORKER, Role.FIELDWORKER, here.towns[0]),
             (ADMINISTRATOR, Role.ADMINISTRATOR, here.area),
+            (AUDITOR, Role.AUDITOR, here.area),
             (NOISE_EVALUATOR, Role.EVALUATOR, noise.area),
             (NOISE_FIELDWORKER, Role.FIELDWORKER, noise.area),
         )
@@ -823,6 +837,11 @@ def fieldworker(house: House) -> Visitor:
 @pytest.fixture
 def administrator(house: House) -> Visitor:
     return _signed_in(house, ADMINISTRATOR)
+
+
+@pytest.fixture
+def auditor(house: House) -> Visitor:
+    return _signed_in(house, AUDITOR)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Insert, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,7 @@ from app.models import (
     Card,
     CardState,
     Channel,
+    Notice,
     Origin,
     Poster,
     QuestionnaireVersion,
@@ -26,6 +27,7 @@ from app.models import (
     SurveyState,
 )
 from app.services.codes import code_hash, receipt_code
+from app.services.publishing import NOTICE_TEXTS
 from surveys.answers import AnswerSheet
 from surveys.questionnaire import Questionnaire
 from surveys.reading import parse_json
@@ -40,8 +42,13 @@ class Invitation:
     survey_state: SurveyState
     opens_at: datetime
     closes_at: datetime
+    notice_number: int
+    organiser: str
+    purpose: str
+    collected: str
+    readers: str
     contact: str
-    notice: str
+    erase_at: date
     questionnaire_id: int
     questionnaire_digest: str
     area_id: int
@@ -53,14 +60,19 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One answer sheet as it arrives: under which key, and how long it took (seconds)."""
+    """One answer sheet as it arrives: under which key, and how long it took (seconds).
+
+    `notice_number` is the version of the notice that was shown; None is the current one.
+    """
 
     key: uuid.UUID
     sheet: AnswerSheet
     duration_seconds: int | None = None
     origin: Origin = Origin.COLLECTED
+    notice_number: int | None = None
 
 
+NOTICE_COLUMNS = (*NOTICE_TEXTS, "erase_at")
 # Columns by the names of `Invitation`'s fields.
 _SURVEY_COLUMNS = (
     Survey.id.label("survey_id"),
@@ -68,11 +80,12 @@ _SURVEY_COLUMNS = (
     Survey.state.label("survey_state"),
     Survey.opens_at,
     Survey.closes_at,
-    Survey.contact,
-    Survey.notice,
+    Survey.notice_number,
+    *(getattr(Notice, name) for name in NOTICE_COLUMNS),
     Survey.questionnaire_id,
     QuestionnaireVersion.digest.label("questionnaire_digest"),
 )
+_IS_SHOWN = (Notice.survey_id == Survey.id) & (Notice.number == Survey.notice_number)
 # Statements of the answering path are built once and run as Core, without the ORM's bookkeeping:
 # together they took half of a submission's time.
 _BY_CARD = (
@@ -87,6 +100,7 @@ _BY_CARD = (
     .join(Batch, Batch.id == Card.batch_id)
     .join(Survey, Survey.id == Batch.survey_id)
     .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+    .join(Notice, _IS_SHOWN)
     .where(Card.code_hash == bindparam("code_hash"))
 )
 _BY_POSTER = (
@@ -94,6 +108,7 @@ _BY_POSTER = (
     .select_from(Poster)
     .join(Survey, Survey.id == Poster.survey_id)
     .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+    .join(Notice, _IS_SHOWN)
     .where(Poster.slug == bindparam("slug"))
 )
 # One statement, not "look, then write": of two phones with the same card exactly one finds a row
@@ -131,7 +146,7 @@ def find_poster(session: Session, slug: str) -> Invitation:
 def invite(survey: Survey, area_id: int, channel: Channel) -> Invitation:
     """Return the invitation for answers that staff bring in themselves, without card or poster.
 
-    `survey` has its questionnaire loaded.
+    `survey` has its questionnaire and its notice loaded.
     """
     return Invitation(
         survey_id=survey.id,
@@ -139,8 +154,8 @@ def invite(survey: Survey, area_id: int, channel: Channel) -> Invitation:
         survey_state=survey.state,
         opens_at=survey.opens_at,
         closes_at=survey.closes_at,
-        contact=survey.contact,
-        notice=survey.notice,
+        notice_number=survey.notice_number,
+        **{name: getattr(survey.notice, name) for name in NOTICE_COLUMNS},
         questionnaire_id=survey.questionnaire_id,
         questionnaire_digest=survey.questionnaire.digest,
         area_id=area_id,
@@ -241,6 +256,7 @@ def _insert(
     row = {
         "key": delivery.key,
         "survey_id": invitation.survey_id,
+        "notice_number": delivery.notice_number or invitation.notice_number,
         "questionnaire_id": invitation.questionnaire_id,
         "area_id": invitation.area_id,
         "batch_id": invitation.batch_id,
