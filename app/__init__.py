@@ -21,6 +21,7 @@ from analysis import published
 from app import access, account, cli, db, desk, field, formats, headers, respond
 from app.config import LARGEST_BODY, PROJECT, Settings, read_settings
 from app.db import DatabaseBusy, reading
+from app.desk import texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Alembic(app, metadatas=Base.metadata, engines=engine)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
-    for audience in (respond, access, account, field, desk):
+    for audience in (respond, access, account, field, desk, texts):
         app.register_blueprint(audience.blueprint)
     csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
     _add_checks(app)

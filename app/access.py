@@ -54,6 +54,8 @@ AUDIENCES: dict[str, Audience] = {
     "bootstrap": PUBLIC,  # the staff pages' style sheet
     "account": _audience(*Role),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
+    # What residents wrote in their own words: not even auditors read it.
+    "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}

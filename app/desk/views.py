@@ -207,6 +207,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
             posters=publishing.load_posters(session, found),
             progress=cards.load_progress(session, found, current_staff().area),
             evidence=results.load_evidence(session, found),
+            texts=results.count_texts(session, found),
             base_url=settings().base_url,
         )
 

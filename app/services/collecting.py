@@ -1,10 +1,12 @@
 """From a code or a poster to a stored answer: once, durable, and without a trace of the card."""
 
+import hashlib
+import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Insert, bindparam, select, update
+from sqlalchemy import Insert, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,7 @@ from app.models import (
     Card,
     CardState,
     Channel,
+    FreeText,
     Notice,
     Origin,
     Poster,
@@ -230,6 +233,7 @@ def record_submission(
         return _stored_receipt(session, invitation, delivery, refusal)
     receipt = receipt_code(keys.receipt, delivery.key)
     if _insert(session, invitation, delivery, receipt, now):
+        _insert_texts(session, delivery)
         return receipt
     # This card was still unused, so the key came with another card: this one is not spent for it.
     _release_card(session, invitation)
@@ -277,6 +281,23 @@ def _insert(
     return inserted.rowcount == 1
 
 
+def _insert_texts(session: Session, delivery: Delivery) -> None:
+    if delivery.sheet.texts:
+        rows = [_text_row(delivery, *each) for each in delivery.sheet.texts.items()]
+        session.connection().execute(insert(FreeText), rows)
+
+
+def _text_row(delivery: Delivery, question_id: str, text: str) -> dict[str, object]:
+    salt = secrets.token_bytes(16)
+    return {
+        "submission_key": delivery.key,
+        "question_id": question_id,
+        "text": text,
+        "salt": salt,
+        "digest": hashlib.sha256(salt + text.encode()).hexdigest(),
+    }
+
+
 def _stored_receipt(
     session: Session,
     invitation: Invitation,
@@ -286,9 +307,21 @@ def _stored_receipt(
     stored = session.get(Submission, delivery.key)
     if stored is None:
         raise refusal or CardSpent
-    if stored.survey_id != invitation.survey_id or stored.digest != delivery.sheet.digest():
+    if (
+        stored.survey_id != invitation.survey_id
+        or stored.digest != delivery.sheet.digest()
+        or not _are_its_texts(session, delivery)
+    ):
         raise AnswerConflict(stored.receipt) from refusal
     return stored.receipt
+
+
+def _are_its_texts(session: Session, delivery: Delivery) -> bool:
+    """Compare texts with the stored ones; what was erased can no longer be compared."""
+    query = select(FreeText.question_id, FreeText.text)
+    rows = session.execute(query.where(FreeText.submission_key == delivery.key)).all()
+    stored = {row.question_id: row.text for row in rows}
+    return None in stored.values() or stored == delivery.sheet.texts
 
 
 def find_receipt(session: Session, receipt: str) -> SubmissionState:

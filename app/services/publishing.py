@@ -14,6 +14,7 @@ from app.errors import say as _
 from app.formats import date_of
 from app.models import Area, Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 from app.services.areas import within
+from app.services.retention import mix
 from surveys.questionnaire import Questionnaire
 from surveys.reading import digest, dump_json
 
@@ -171,6 +172,8 @@ def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     )
     if not moved:
         raise Problem(_("这次调查现在的状态不能这样变更，请刷新页面查看。"))
+    if to is SurveyState.CLOSED:
+        mix(session, survey)
 
 
 def find_survey(session: Session, survey_id: int, branch: Area | None = None) -> Survey:
