@@ -147,8 +147,9 @@ def rewrite_files(tables: Sequence[str]) -> int:
     if current_engine().dialect.name == "sqlite":
         _rewrite_sqlite(current_engine())
         return 0
+    until = time.monotonic() + _BUSY_SECONDS
     try:
-        return sum(_rewrite_patiently(current_engine(), table) for table in tables)
+        return sum(_rewrite_patiently(current_engine(), table, until) for table in tables)
     except OperationalError as error:
         raise DatabaseBusy from error
 
@@ -166,14 +167,10 @@ def _rewrite_sqlite(engine: Engine) -> None:
         raise DatabaseBusy
 
 
-def _rewrite_patiently(engine: Engine, table: str) -> int:
-    # Somebody who just connects, or gathers statistics, is out of the way in a moment.
-    kept = _rewrite_table(engine, table)
-    for _attempt in range(_BUSY_SECONDS * 2):
-        if kept == 0:
-            break
+def _rewrite_patiently(engine: Engine, table: str, until: float) -> int:
+    # Whoever just writes, in whatever database of the server, is out of the way in a moment.
+    while (kept := _rewrite_table(engine, table)) and time.monotonic() < until:
         time.sleep(0.5)
-        kept = _rewrite_table(engine, table)
     return kept
 
 
