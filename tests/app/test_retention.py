@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
@@ -23,6 +24,7 @@ from app.models import (
     SurveyState,
 )
 from app.services import cards, publishing
+from app.services import retention as retention_service
 from surveys.library import bundled
 from surveys.questionnaire import Question, QuestionKind
 from tests.conftest import (
@@ -366,6 +368,36 @@ def test_words_that_a_reader_may_still_want_are_erased_from_the_files_later(
         with app.app_context(), reading() as session:
             assert session.get_one(Notice, (asked[0], 1)).cleaned_at is None
         backup.execute("COMMIT")
+    retention("run")
+    assert not files_hold(house, WISH)
+    with app.app_context(), reading() as session:
+        assert session.get_one(Notice, (asked[0], 1)).cleaned_at is not None
+
+
+def test_two_runs_at_once_erase_once(app: Flask, visitor: Visitor, asked: Asked) -> None:
+    visitor.submit(asked[1], answers(wish=WISH))
+    make_due(app, asked[0])
+
+    def erase(_number: int) -> retention_service.Erasure | None:
+        with app.app_context():
+            with reading() as session:
+                due = retention_service.load_due(session, date_of(NOW))
+            with transaction() as session:
+                return retention_service.erase(session, due[0], NOW) if due else None
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [each for each in pool.map(erase, range(8)) if each is not None]
+    assert [(each.texts, each.durations) for each in done] == [(1, 1)]
+
+
+def test_what_was_stopped_before_the_files_were_clean_is_finished_by_the_next_run(
+    app: Flask, house: House, visitor: Visitor, asked: Asked, retention: Retention
+) -> None:
+    visitor.submit(asked[1], answers(wish=WISH))
+    make_due(app, asked[0])
+    with app.app_context(), transaction() as session:
+        (notice,) = retention_service.load_due(session, date_of(NOW))
+        retention_service.erase(session, notice, NOW)
     retention("run")
     assert not files_hold(house, WISH)
     with app.app_context(), reading() as session:
