@@ -36,7 +36,7 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas
+from app.desk import areas, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Alembic(app, metadatas=Base.metadata, engines=engine)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
-    for audience in (respond, access, account, factor, admin, field, desk, areas):
+    for audience in (respond, access, account, factor, admin, field, desk, areas, texts):
         app.register_blueprint(audience.blueprint)
     app.register_blueprint(factor.half_blueprint)
     csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
@@ -150,6 +150,7 @@ def _add_formats(app: Flask) -> None:
         points=formats.points,
         channel_name=formats.channel_name,
         instant=formats.instant,
+        day=formats.day,
         in_fours=codes.in_fours,
     )
     app.context_processor(lambda: {"html_lang": _html_lang(), "staff": g.get("staff")})

@@ -59,6 +59,8 @@ AUDIENCES: dict[str, Audience] = {
     "factor": _audience(*Role),
     "admin": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
+    # What residents wrote in their own words: not even auditors read it.
+    "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }

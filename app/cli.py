@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from waitress import serve as serve_forever
 
@@ -22,9 +23,17 @@ from analysis.scoring.text import sheet_text
 from app import demo
 from app.access import record
 from app.config import LARGEST_BODY, Mode, Settings, settings
-from app.db import current_engine, journal_settings, reading, sqlite_version, transaction
+from app.db import (
+    DatabaseBusy,
+    current_engine,
+    journal_settings,
+    reading,
+    rewrite_files,
+    sqlite_version,
+    transaction,
+)
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, instant, percent
+from app.formats import BEIJING, date_of, instant, percent
 from app.limits import counters
 from app.models import Role, Staff, SurveyState
 from app.services import (
@@ -38,6 +47,7 @@ from app.services import (
     printing,
     publishing,
     results,
+    retention,
     second_factor,
 )
 from app.spreadsheets.reading import read_table
@@ -50,6 +60,7 @@ area_group = AppGroup("areas", help="片区：添加、导入、列出。")
 card_group = AppGroup("cards", help="二维码卡：制作、输出可打印的 PDF。")
 staff_group = AppGroup("staff", help="工作人员账号。")
 audit_group = AppGroup("audit", help="操作记录：核对、输出最后一条的编号和摘要。")
+retention_group = AppGroup("retention", help="到期删除，打乱先后次序。")
 demo_group = AppGroup("demo", help="演示数据。")
 
 
@@ -62,6 +73,7 @@ def init_app(app: Flask) -> None:
         card_group,
         staff_group,
         audit_group,
+        retention_group,
         demo_group,
     ):
         app.cli.add_command(group)
@@ -83,6 +95,8 @@ def _explained() -> Iterator[None]:
             click.echo(str(sentence), err=True)
         if refusal.more:
             click.echo(f"另有 {refusal.more} 处", err=True)
+    except (DatabaseBusy, OperationalError):
+        click.echo("数据库正忙或不能写，请过一会儿再运行。", err=True)
         sys.exit(2)
     except (Problem, printing.CannotPrint) as problem:
         click.echo(str(getattr(problem, "sentence", problem)), err=True)
@@ -170,22 +184,29 @@ def list_areas() -> None:
 @click.argument("title")
 @click.option("--opens", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
 @click.option("--closes", type=click.DateTime(["%Y-%m-%d %H:%M"]), required=True, help="北京时间。")
+@click.option("--organiser", required=True, help="谁在调查。")
+@click.option("--purpose", required=True, help="调查用途。")
+@click.option("--collected", required=True, help="收集哪些内容。")
+@click.option("--readers", required=True, help="谁能看到答卷。")
 @click.option("--contact", required=True, help="群众有疑问时找谁。")
-@click.option("--notice", required=True, help="给群众看的说明。")
+@click.option("--erase", type=click.DateTime(["%Y-%m-%d"]), required=True, help="删除日期。")
 def create_survey(
     questionnaire: str,
     area: str,
     title: str,
     opens: datetime,
     closes: datetime,
-    contact: str,
-    notice: str,
+    erase: datetime,
+    **notice: str,
 ) -> None:
     """从自带问卷新建一次调查（草稿）。"""
     if questionnaire not in bundled():
         raise click.BadParameter(f"没有问卷“{questionnaire}”；现有：{'、'.join(bundled())}")
     plan = publishing.SurveyPlan(
-        title, opens.replace(tzinfo=BEIJING), closes.replace(tzinfo=BEIJING), contact, notice
+        title,
+        opens.replace(tzinfo=BEIJING),
+        closes.replace(tzinfo=BEIJING),
+        publishing.NoticePlan(**notice, erase_at=erase.date()),
     )
     with _explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
@@ -516,6 +537,105 @@ def _fault_line(fault: audit.Fault) -> str:
             return f"第 {fault.number} 条{until}：缺少，其后一条因此无从核对"
         case _:
             assert_never(fault.kind)
+
+
+@retention_group.command("run")
+@click.option("--dry-run", is_flag=True, help="只说会删什么，不删。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+def run_retention(*, dry_run: bool, as_json: bool) -> None:
+    """删除到期的文字回答、答题用时和旧的登录记录，再打乱先后次序；可以随时中断、重复运行。"""
+    now = datetime.now(UTC)
+    with _explained():
+        erased = _due(now) if dry_run else _erase_due(now)
+        cleared = accounts.Cleared(0, 0) if dry_run else _clear_old(now)
+        kept = 0 if dry_run else _mix(now)
+    if as_json:
+        shown = {
+            "dry_run": dry_run,
+            "erased": [{"survey": each.survey.id, **each.counts()} for each in erased],
+            "staff_sessions_cleared": cleared.sessions,
+            "sign_ins_cleared": cleared.sign_ins,
+            "old_versions_kept": kept,
+        }
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        click.echo(
+            "\n".join([_erasure_line(each, dry_run=dry_run) for each in erased])
+            or "没有到期的内容。"
+        )
+        if cleared.sessions or cleared.sign_ins:
+            click.echo(
+                f"工作人员：清除旧会话 {cleared.sessions} 个，登录记录 {cleared.sign_ins} 条"
+            )
+        _say_kept(kept)
+    sys.exit(1 if kept else 0)
+
+
+@retention_group.command("mix")
+def run_mix() -> None:
+    """打乱答卷和卡的先后次序，备份之前运行。"""
+    with _explained():
+        kept = _mix(datetime.now(UTC))
+    _say_kept(kept)
+    sys.exit(1 if kept else 0)
+
+
+def _clear_old(now: datetime) -> accounts.Cleared:
+    with transaction() as session:
+        return accounts.clear_old(session, now)
+
+
+def _due(now: datetime) -> list[retention.Erasure]:
+    with reading() as session:
+        due = retention.load_due(session, date_of(now))
+        return [retention.count_due(session, notice) for notice in due]
+
+
+def _erase_due(now: datetime) -> list[retention.Erasure]:
+    with reading() as session:
+        due = retention.load_due(session, date_of(now))
+    erased = []
+    for notice in due:
+        # One transaction each: whoever stops this in between has lost nothing that was done.
+        with transaction() as session:
+            done = retention.erase(session, notice, now)
+            if done is not None:
+                record(session, audit.texts_erased(audit.COMMAND_LINE, done.survey, done.counts()))
+                erased.append(done)
+    return erased
+
+
+def _mix(now: datetime) -> int:
+    """Wipe the traces of order; return how many old versions of rows the files still hold."""
+    with reading() as session:
+        unmixed = retention.load_unmixed(session)
+        uncleaned = retention.load_uncleaned(session)
+    for survey in unmixed:
+        with transaction() as session:
+            retention.mix(session, survey)
+    kept = rewrite_files(retention.TABLES)
+    if uncleaned and not kept:
+        with transaction() as session:
+            retention.record_cleaned(session, uncleaned, now)
+    return kept
+
+
+def _erasure_line(erasure: retention.Erasure, *, dry_run: bool) -> str:
+    verb = "将删除" if dry_run else "已删除"
+    return (
+        f"{erasure.survey.id}\t{erasure.survey.title}（说明第 {erasure.notice} 版）：{verb}文字"
+        f" {erasure.texts} 条、答题用时 {erasure.durations} 条、小批次的批号 {erasure.batches} 条"
+    )
+
+
+def _say_kept(kept: int) -> None:
+    if kept:
+        click.echo(
+            f"文件里还有 {kept} 条旧内容，因为别的事务（如备份）没有结束。请等它结束后再运行。",
+            err=True,
+        )
+    else:
+        click.echo("答卷和卡的先后次序已打乱，文件里没有旧内容。")
 
 
 @demo_group.command("load")

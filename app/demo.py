@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from analysis.published import Published, load_bundled, published_counts
 from app.config import Keys
+from app.formats import date_of
 from app.models import (
     Area,
     Batch,
@@ -41,11 +42,13 @@ EVALUATOR, FIELDWORKER = "pingjia", "diaocha"
 REPORT = "beian-2020-public-health"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://minping.example/replay/beian-2020")
 
-_CONTACT = "北岸经开区卫健局基本公卫调查组"
-_NOTICE = (
-    "本次调查由评价工作组开展，只用于评价基本公共卫生服务。不记名，不收集姓名、电话和住址；"
-    "自愿参加，随时可以不答。评价人员只看汇总结果，答卷保存到评价结束后一年。"
-)
+_NOTICE = {
+    "organiser": "北岸经开区评价工作组",
+    "purpose": "只用于评价基本公共卫生服务。",
+    "collected": "您的选项、收到的时间（只到小时）、答题用时。不收集姓名、电话、住址。",
+    "readers": "评价人员，只看汇总结果。",
+    "contact": "北岸经开区卫健局基本公卫调查组",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,12 @@ def _open_survey(
 
 
 def _survey(session: Session, zone: Area, title: str, now: datetime) -> Survey:
+    closes_at = now + timedelta(days=365)
+    erase_at = date_of(closes_at + timedelta(days=365))
     plan = publishing.SurveyPlan(
         title=title,
         opens_at=now - timedelta(minutes=1),
-        closes_at=now + timedelta(days=365),
-        contact=_CONTACT,
-        notice=_NOTICE,
+        closes_at=closes_at,
+        notice=publishing.NoticePlan(**_NOTICE, erase_at=erase_at),
     )
     return publishing.make_survey(session, bundled()["beian-2020-fielded"], zone, plan)

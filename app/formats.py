@@ -1,6 +1,6 @@
 """How numbers and instants are shown; "%" and "分" are typed here and nowhere else in app/."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
@@ -51,3 +51,13 @@ def channel_name(channel: str) -> str:
 def instant(value: datetime) -> str:
     """Write an instant in Beijing time."""
     return value.astimezone(BEIJING).strftime("%Y年%m月%d日 %H:%M")
+
+
+def day(value: date) -> str:
+    """Write a day."""
+    return value.strftime("%Y年%m月%d日")
+
+
+def date_of(value: datetime) -> date:
+    """Return the day in Beijing on which an instant lies."""
+    return value.astimezone(BEIJING).date()

@@ -22,7 +22,17 @@ _ALWAYS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-_STAFF_SIDE = {"desk", "areas", "field", "signin", "code", "account", "factor", "admin"}
+_STAFF_SIDE = {
+    "desk",
+    "areas",
+    "texts",
+    "field",
+    "signin",
+    "code",
+    "account",
+    "factor",
+    "admin",
+}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 

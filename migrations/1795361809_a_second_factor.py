@@ -1,7 +1,7 @@
 """a second factor
 
 Revision ID: 1795361809
-Revises: 1795356428
+Revises: 1795361696
 Create Date: 2026-11-22 15:36:49.768214
 
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision: str = '1795361809'
-down_revision: Union[str, Sequence[str], None] = '1795356428'
+down_revision: Union[str, Sequence[str], None] = '1795361696'
 branch_labels: Union[str, Sequence[str], None] = ()
 depends_on: Union[str, Sequence[str], None] = None
 

@@ -8,7 +8,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import DateField, DateTimeLocalField, SelectField, StringField, TextAreaField
+from wtforms import (
+    DateField,
+    DateTimeLocalField,
+    HiddenField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
@@ -18,7 +25,7 @@ from app.attachments import FORMS, attachment
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Problem
-from app.formats import BEIJING
+from app.formats import BEIJING, date_of
 from app.forms import plain_text, show_faults
 from app.models import Survey, SurveyState
 from app.services import (
@@ -36,7 +43,49 @@ from surveys.library import bundled
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
 
-class SurveyForm(FlaskForm):  # type: ignore[misc]
+_ASKED_FOR = {
+    "organiser": _("请填写谁在调查。"),
+    "purpose": _("请填写调查用途。"),
+    "collected": _("请填写收集哪些内容。"),
+    "readers": _("请填写谁能看到答卷。"),
+    "contact": _("请填写群众有疑问时找谁。"),
+}
+
+
+def _checks(name: str) -> list[object]:
+    return [
+        DataRequired(_ASKED_FOR[name]),
+        Length(max=publishing.NOTICE_TEXTS[name]),
+        plain_text,
+    ]
+
+
+class NoticeForm(FlaskForm):  # type: ignore[misc]
+    """What residents must be told before the first question."""
+
+    organiser = StringField(_("谁在调查（单位全称）"), _checks("organiser"))
+    purpose = TextAreaField(_("调查用途"), _checks("purpose"))
+    collected = TextAreaField(_("收集哪些内容"), _checks("collected"))
+    readers = TextAreaField(_("谁能看到答卷"), _checks("readers"))
+    contact = StringField(_("群众有疑问时找谁"), _checks("contact"))
+    erase_at = DateField(
+        _("删除日期（到这一天删除文字回答和答题用时）"), [DataRequired(_("请填写删除日期。"))]
+    )
+
+    def plan(self) -> publishing.NoticePlan:
+        """Return what was filled in."""
+        texts = {name: self[name].data.strip() for name in publishing.NOTICE_TEXTS}
+        return publishing.NoticePlan(**texts, erase_at=self.erase_at.data)
+
+
+class CorrectionForm(NoticeForm):
+    """A correction of a notice; `seen` is the version that was corrected."""
+
+    reason = StringField(_("理由（推迟删除日期时必填）"), [Length(max=500), plain_text], default="")
+    seen = HiddenField()
+
+
+class SurveyForm(NoticeForm):
     """A new survey; instants are Beijing time."""
 
     questionnaire = SelectField(_("问卷"))
@@ -46,14 +95,6 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     )
     opens_at = DateTimeLocalField(_("开始时间（北京时间）"), [DataRequired(_("请填写开始时间。"))])
     closes_at = DateTimeLocalField(_("截止时间（北京时间）"), [DataRequired(_("请填写截止时间。"))])
-    contact = StringField(
-        _("群众有疑问时找谁"),
-        [DataRequired(_("请填写群众有疑问时找谁。")), Length(max=200), plain_text],
-    )
-    notice = TextAreaField(
-        _("给群众看的说明：谁在调查、用途、谁能看到、保存多久、自愿参加"),
-        [DataRequired(_("请填写给群众看的说明。")), Length(max=2000), plain_text],
-    )
 
 
 _ACTIONS = {
@@ -61,6 +102,11 @@ _ACTIONS = {
     audit.Action.SURVEY_OPENED: _("开放调查"),
     audit.Action.SURVEY_PAUSED: _("暂停调查"),
     audit.Action.SURVEY_CLOSED: _("结束调查"),
+    audit.Action.NOTICE_CORRECTED: _("修改给群众看的说明"),
+    audit.Action.ERASE_DATE_CHANGED: _("修改删除日期"),
+    audit.Action.TEXTS_VIEWED: _("查看文字回答"),
+    audit.Action.TEXTS_ERASED: _("到期删除"),
+    audit.Action.AREA_ADDED: _("添加片区"),
     audit.Action.BATCH_MADE: _("制作卡片"),
     audit.Action.SHEET_PRINTED: _("打印卡片"),
     audit.Action.CARD_SHOWN: _("出示一张卡"),
@@ -69,7 +115,6 @@ _ACTIONS = {
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
-    audit.Action.AREA_ADDED: _("添加片区"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
@@ -101,6 +146,16 @@ _FACTS = {
     "rows": _("条数"),
     "added": _("新增"),
     "changed": _("修改"),
+    "notice": _("说明第几版"),
+    "organiser": _("谁在调查"),
+    "purpose": _("调查用途"),
+    "collected": _("收集哪些内容"),
+    "readers": _("谁能看到答卷"),
+    "contact": _("找谁"),
+    "erase_at": _("删除日期"),
+    "texts": _("文字条数"),
+    "durations": _("答题用时条数"),
+    "batches": _("小批次批号条数"),
 }
 
 
@@ -183,6 +238,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
             posters=publishing.load_posters(session, found),
             progress=cards.load_progress(session, found, current_staff().area),
             evidence=results.load_evidence(session, found),
+            texts=results.count_texts(session, found),
             base_url=settings().base_url,
         )
 
@@ -200,6 +256,50 @@ def move_survey(survey_id: int) -> ResponseReturnValue:
         publishing.move_survey(session, found, to)
         record(session, audit.survey_moved(current_staff().name, found, before))
     return redirect(url_for("desk.survey", survey_id=survey_id), 303)
+
+
+@blueprint.get("/surveys/<id:survey_id>/notice")
+def notice(survey_id: int) -> ResponseReturnValue:
+    """Show what residents are told, to be corrected, and every version before."""
+    with reading() as session:
+        found = _find(session, survey_id)
+        form = CorrectionForm(obj=found.notice, seen=str(found.notice_number))
+        return _notice_page(session, found, form)
+
+
+@blueprint.post("/surveys/<id:survey_id>/notice")
+def correct_notice(survey_id: int) -> ResponseReturnValue:
+    """Publish a corrected version of the notice."""
+    with transaction() as session:
+        found, form = _find(session, survey_id), CorrectionForm()
+        if not form.validate_on_submit():
+            return _notice_page(session, found, form), 422
+        try:
+            _correct_notice(session, found, form)
+        except InvalidInput as refusal:
+            show_faults(form, refusal)
+            return _notice_page(session, found, form), 422
+    return redirect(url_for("desk.survey", survey_id=survey_id), 303)
+
+
+def _correct_notice(session: Session, survey: Survey, form: CorrectionForm) -> None:
+    before, plan, reason = survey.notice, form.plan(), form.reason.data.strip()
+    if publishing.is_same_notice(before, plan):
+        return
+    seen = form.seen.data if form.seen.data.isdecimal() else 0
+    today = date_of(datetime.now(UTC))
+    after = publishing.correct_notice(session, survey, plan, int(seen), reason, today)
+    for act in audit.notice_corrected(current_staff().name, survey, before, after, reason):
+        record(session, act)
+
+
+def _notice_page(session: Session, survey: Survey, form: CorrectionForm) -> str:
+    return render_template(
+        "desk/notice.html",
+        survey=survey,
+        form=form,
+        versions=publishing.load_notices(session, survey),
+    )
 
 
 @blueprint.get("/surveys/<id:survey_id>/posters/<id:poster_id>.png")
@@ -337,7 +437,15 @@ def _find(session: Session, survey_id: int) -> Survey:
 
 def _survey_form(session: Session) -> SurveyForm:
     today = datetime.now(BEIJING).replace(minute=0, second=0, microsecond=0, tzinfo=None)
-    form = SurveyForm(opens_at=today, closes_at=today + timedelta(days=30))
+    # What the system collects is known here, so that it need not be found out or forgotten.
+    form = SurveyForm(
+        opens_at=today,
+        closes_at=today + timedelta(days=30),
+        collected=str(
+            _("您的选项和您写的文字、收到的时间（只到小时）、答题用时。不收集姓名、电话、住址。")
+        ),
+        erase_at=(today + timedelta(days=365)).date(),
+    )
     form.questionnaire.choices = [
         SelectChoice(name, f"{found.title}（{name}）") for name, found in bundled().items()
     ]
@@ -351,8 +459,7 @@ def _make_survey(session: Session, form: SurveyForm) -> Survey:
         title=form.title.data,
         opens_at=form.opens_at.data.replace(tzinfo=BEIJING),
         closes_at=form.closes_at.data.replace(tzinfo=BEIJING),
-        contact=form.contact.data,
-        notice=form.notice.data,
+        notice=form.plan(),
     )
     place = areas.find_area(session, form.area.data, current_staff().area)
     return publishing.make_survey(session, bundled()[form.questionnaire.data], place, plan)

@@ -5,8 +5,8 @@ from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
-from app.models.submission import Channel, Origin, Submission, SubmissionState
-from app.models.survey import Poster, QuestionnaireVersion, Survey, SurveyState
+from app.models.submission import Channel, FreeText, Origin, Submission, SubmissionState
+from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 
 __all__ = [
     "Area",
@@ -16,6 +16,8 @@ __all__ = [
     "Card",
     "CardState",
     "Channel",
+    "FreeText",
+    "Notice",
     "Origin",
     "Poster",
     "QuestionnaireVersion",

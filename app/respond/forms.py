@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from app.services.collecting import Invitation
+
 # The form's last field. A body that was cut short on a weak network lacks it and is refused,
 # rather than stored with half its answers.
 END_FIELD = "_end"
@@ -25,32 +27,44 @@ class Form:
     """What a sent form says beside its answers."""
 
     key: uuid.UUID
+    notice_number: int
     duration_seconds: int
 
 
-def sign(secret: bytes, questionnaire_digest: str, issued: int | None = None) -> str:
-    """Make the token of a form: which questionnaire was shown, and when (seconds)."""
-    shown = [questionnaire_digest[:16], int(time.time()) if issued is None else issued]
-    return _serializer(secret).dumps(shown)  # type: ignore[no-any-return,unused-ignore]
+def sign(secret: bytes, invitation: Invitation, issued: int | None = None) -> str:
+    """Make the token of a form: what was shown, under which notice, and when (seconds)."""
+    moment = int(time.time()) if issued is None else issued
+    token = [*_shown(invitation), invitation.notice_number, moment]
+    return _serializer(secret).dumps(token)  # type: ignore[no-any-return,unused-ignore]
 
 
-def read(secret: bytes, questionnaire_digest: str, fields: Mapping[str, Sequence[str]]) -> Form:
+def read(secret: bytes, invitation: Invitation, fields: Mapping[str, Sequence[str]]) -> Form:
     """Check a sent form. Raises `BadForm`.
 
     A token has no age at which it dies: an old man may read for an hour, and whether the survey
-    still runs is decided by the survey, not by the form.
+    still runs is decided by the survey, not by the form. A notice that was corrected meanwhile
+    does not refuse it either: it counts under the version that it showed.
     """
     if END_FIELD not in fields:
         raise BadForm
     try:
-        shown, issued = _serializer(secret).loads(fields.get(TOKEN_FIELD, [""])[0])
+        *shown, notice_number, issued = _serializer(secret).loads(fields.get(TOKEN_FIELD, [""])[0])
         key = uuid.UUID(fields.get(KEY_FIELD, [""])[0])
     except (BadSignature, ValueError, TypeError) as error:
         raise BadForm from error
-    if shown != questionnaire_digest[:16]:
+    if shown != _shown(invitation):
         raise BadForm
     elapsed = int(time.time()) - int(issued)
-    return Form(key, duration_seconds=min(max(elapsed, 0), LONGEST_DURATION))
+    return Form(
+        key,
+        notice_number=notice_number,
+        duration_seconds=min(max(elapsed, 0), LONGEST_DURATION),
+    )
+
+
+def _shown(invitation: Invitation) -> list[str | int]:
+    # The survey too: the number of a notice means nothing in another survey.
+    return [invitation.questionnaire_digest[:16], invitation.survey_id]
 
 
 def _serializer(secret: bytes) -> URLSafeSerializer:

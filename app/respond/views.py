@@ -33,7 +33,7 @@ _COOKIE_DAYS = 90
 _TOKEN_PLACE = secrets.token_hex(16)
 _KEY_PLACE = secrets.token_hex(16)
 _MOST_EMPTY_FORMS = 256
-_empty_forms: dict[tuple[str, ...], str] = {}
+_empty_forms: dict[tuple[object, ...], str] = {}
 
 Finder = Callable[[Session], Invitation]
 Fields = Mapping[str, Sequence[str]]
@@ -132,7 +132,7 @@ def _take(
             invitation = find(session)
             questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
             try:
-                form = forms.read(keys.session, invitation.questionnaire_digest, fields)
+                form = forms.read(keys.session, invitation, fields)
                 sheet = check(questionnaire, fields)
                 # What is stored already gets its receipt again, whatever the limit.
                 if admit is not None and not collecting.is_stored(session, form.key):
@@ -140,7 +140,9 @@ def _take(
             except (forms.BadForm, InvalidAnswers, TooMany) as refusal:
                 collecting.ensure_open(invitation, _now())
                 return _form_again(invitation, questionnaire, fields, refusal)
-            delivery = Delivery(form.key, sheet, form.duration_seconds)
+            delivery = Delivery(
+                form.key, sheet, form.duration_seconds, notice_number=form.notice_number
+            )
             receipt = collecting.record_submission(session, invitation, delivery, keys, _now())
     except AnswerConflict as conflict:
         return _conflict_page(conflict)
@@ -165,8 +167,7 @@ def _form_page(session: Session, invitation: Invitation) -> str:
     shape = (
         invitation.questionnaire_digest,
         invitation.survey_title,
-        invitation.notice,
-        invitation.contact,
+        *(getattr(invitation, name) for name in collecting.NOTICE_COLUMNS),
         chosen_language(),
     )
     if shape not in _empty_forms:
@@ -174,7 +175,7 @@ def _form_page(session: Session, invitation: Invitation) -> str:
             _empty_forms.clear()
         questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
         _empty_forms[shape] = _render_form(invitation, questionnaire, _TOKEN_PLACE, _KEY_PLACE)
-    token = forms.sign(settings().keys.session, invitation.questionnaire_digest)
+    token = forms.sign(settings().keys.session, invitation)
     page = _empty_forms[shape].replace(_TOKEN_PLACE, token, 1)
     return page.replace(_KEY_PLACE, str(uuid.uuid4()), 1)
 
@@ -187,7 +188,7 @@ def _form_again(
     is_stale = isinstance(refusal, forms.BadForm)
     # A good token is kept, so that the time counts from the first look and not from the last.
     token = (
-        forms.sign(settings().keys.session, invitation.questionnaire_digest)
+        forms.sign(settings().keys.session, invitation)
         if is_stale
         else fields[forms.TOKEN_FIELD][0]
     )

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.errors import Problem
 from app.errors import say as _
-from app.models import Area, AuditEntry, Batch, Staff, Survey, SurveyState
+from app.models import Area, AuditEntry, Batch, Notice, Staff, Survey, SurveyState
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
@@ -41,6 +41,11 @@ class Action(StrEnum):
     SURVEY_OPENED = "survey_opened"
     SURVEY_PAUSED = "survey_paused"
     SURVEY_CLOSED = "survey_closed"
+    NOTICE_CORRECTED = "notice_corrected"
+    ERASE_DATE_CHANGED = "erase_date_changed"
+    TEXTS_VIEWED = "texts_viewed"
+    TEXTS_ERASED = "texts_erased"
+    AREA_ADDED = "area_added"
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     CARD_SHOWN = "card_shown"
@@ -49,7 +54,6 @@ class Action(StrEnum):
     TABLES_EXPORTED = "tables_exported"
     SCORES_EXPORTED = "scores_exported"
     AUDIT_EXPORTED = "audit_exported"
-    AREA_ADDED = "area_added"
     AREAS_IMPORTED = "areas_imported"
     STAFF_ADDED = "staff_added"
     STAFF_CLOSED = "staff_closed"
@@ -110,6 +114,57 @@ def survey_moved(actor: str, survey: Survey, before: SurveyState) -> Act:
     )
 
 
+def notice_corrected(
+    actor: str, survey: Survey, before: Notice, after: Notice, reason: str
+) -> Sequence[Act]:
+    """Say what of a notice was corrected, and apart from it that the erase date was moved."""
+    texts = [
+        name
+        for name in ("organiser", "purpose", "collected", "readers", "contact")
+        if getattr(before, name) != getattr(after, name)
+    ]
+    acts = []
+    if texts:
+        acts.append((Action.NOTICE_CORRECTED, texts))
+    if before.erase_at != after.erase_at:
+        acts.append((Action.ERASE_DATE_CHANGED, ["erase_at"]))
+    return [
+        Act(
+            actor,
+            action,
+            f"survey {survey.id}",
+            survey.area.path,
+            _version(before, changed),
+            _version(after, changed),
+            reason,
+        )
+        for action, changed in acts
+    ]
+
+
+def _version(notice: Notice, names: Sequence[str]) -> Facts:
+    return {"notice": notice.number, **{name: str(getattr(notice, name)) for name in names}}
+
+
+def texts_viewed(actor: str, survey: Survey, shown: int) -> Act:
+    """Say that somebody read what residents wrote, and how many texts there were on the page."""
+    return Act(
+        actor, Action.TEXTS_VIEWED, f"survey {survey.id}", survey.area.path, None, {"texts": shown}
+    )
+
+
+def texts_erased(actor: str, survey: Survey, counts: Facts) -> Act:
+    """Say how much of a survey was erased at its date, and never what."""
+    return Act(
+        actor, Action.TEXTS_ERASED, f"survey {survey.id}", survey.area.path, None, {**counts}
+    )
+
+
+def area_added(actor: str, area: Area) -> Act:
+    """Say that an area was added to the tree."""
+    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, {"name": area.name})
+
+
 def batch_made(actor: str, batch: Batch) -> Act:
     """Say that cards were made. Who holds them stands with the batch: it may be a person."""
     after = {"survey": batch.survey_id, "size": batch.size}
@@ -161,12 +216,6 @@ def audit_exported(actor: str, branch: Area, form: str, rows: int) -> Act:
     """Say that so many entries of a branch were handed out as a file of this form."""
     after: Facts = {"form": form, "rows": rows}
     return Act(actor, Action.AUDIT_EXPORTED, f"area {branch.id}", branch.path, None, after)
-
-
-def area_added(actor: str, area: Area) -> Act:
-    """Say that one area was added."""
-    after = {"name": area.name}
-    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, {**after})
 
 
 def areas_imported(actor: str, branch: Area, added: int, changed: int) -> Act:

@@ -67,7 +67,10 @@ def sheet(batch: Batch, survey: Survey, settings: Settings) -> bytes:
         for serial, code in card_codes(batch, settings.keys)
     ]
     heading = SheetHeading(
-        survey=survey.title, area=batch.area.name, batch=str(batch.id), contact=survey.contact
+        survey=survey.title,
+        area=batch.area.name,
+        batch=str(batch.id),
+        contact=survey.notice.contact,
     )
     return card_sheet(faces, heading, settings.font)
 

@@ -1,10 +1,12 @@
 """From a code or a poster to a stored answer: once, durable, and without a trace of the card."""
 
+import hashlib
+import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Insert, bindparam, select, update
+from sqlalchemy import Insert, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,8 @@ from app.models import (
     Card,
     CardState,
     Channel,
+    FreeText,
+    Notice,
     Origin,
     Poster,
     QuestionnaireVersion,
@@ -26,6 +30,7 @@ from app.models import (
     SurveyState,
 )
 from app.services.codes import code_hash, receipt_code
+from app.services.publishing import NOTICE_TEXTS
 from surveys.answers import AnswerSheet
 from surveys.questionnaire import Questionnaire
 from surveys.reading import parse_json
@@ -40,8 +45,13 @@ class Invitation:
     survey_state: SurveyState
     opens_at: datetime
     closes_at: datetime
+    notice_number: int
+    organiser: str
+    purpose: str
+    collected: str
+    readers: str
     contact: str
-    notice: str
+    erase_at: date
     questionnaire_id: int
     questionnaire_digest: str
     area_id: int
@@ -53,14 +63,19 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One answer sheet as it arrives: under which key, and how long it took (seconds)."""
+    """One answer sheet as it arrives: under which key, and how long it took (seconds).
+
+    `notice_number` is the version of the notice that was shown; None is the current one.
+    """
 
     key: uuid.UUID
     sheet: AnswerSheet
     duration_seconds: int | None = None
     origin: Origin = Origin.COLLECTED
+    notice_number: int | None = None
 
 
+NOTICE_COLUMNS = (*NOTICE_TEXTS, "erase_at")
 # Columns by the names of `Invitation`'s fields.
 _SURVEY_COLUMNS = (
     Survey.id.label("survey_id"),
@@ -68,11 +83,12 @@ _SURVEY_COLUMNS = (
     Survey.state.label("survey_state"),
     Survey.opens_at,
     Survey.closes_at,
-    Survey.contact,
-    Survey.notice,
+    Survey.notice_number,
+    *(getattr(Notice, name) for name in NOTICE_COLUMNS),
     Survey.questionnaire_id,
     QuestionnaireVersion.digest.label("questionnaire_digest"),
 )
+_IS_SHOWN = (Notice.survey_id == Survey.id) & (Notice.number == Survey.notice_number)
 # Statements of the answering path are built once and run as Core, without the ORM's bookkeeping:
 # together they took half of a submission's time.
 _BY_CARD = (
@@ -87,6 +103,7 @@ _BY_CARD = (
     .join(Batch, Batch.id == Card.batch_id)
     .join(Survey, Survey.id == Batch.survey_id)
     .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+    .join(Notice, _IS_SHOWN)
     .where(Card.code_hash == bindparam("code_hash"))
 )
 _BY_POSTER = (
@@ -94,6 +111,7 @@ _BY_POSTER = (
     .select_from(Poster)
     .join(Survey, Survey.id == Poster.survey_id)
     .join(QuestionnaireVersion, QuestionnaireVersion.id == Survey.questionnaire_id)
+    .join(Notice, _IS_SHOWN)
     .where(Poster.slug == bindparam("slug"))
 )
 # One statement, not "look, then write": of two phones with the same card exactly one finds a row
@@ -131,7 +149,7 @@ def find_poster(session: Session, slug: str) -> Invitation:
 def invite(survey: Survey, area_id: int, channel: Channel) -> Invitation:
     """Return the invitation for answers that staff bring in themselves, without card or poster.
 
-    `survey` has its questionnaire loaded.
+    `survey` has its questionnaire and its notice loaded.
     """
     return Invitation(
         survey_id=survey.id,
@@ -139,8 +157,8 @@ def invite(survey: Survey, area_id: int, channel: Channel) -> Invitation:
         survey_state=survey.state,
         opens_at=survey.opens_at,
         closes_at=survey.closes_at,
-        contact=survey.contact,
-        notice=survey.notice,
+        notice_number=survey.notice_number,
+        **{name: getattr(survey.notice, name) for name in NOTICE_COLUMNS},
         questionnaire_id=survey.questionnaire_id,
         questionnaire_digest=survey.questionnaire.digest,
         area_id=area_id,
@@ -215,6 +233,7 @@ def record_submission(
         return _stored_receipt(session, invitation, delivery, refusal)
     receipt = receipt_code(keys.receipt, delivery.key)
     if _insert(session, invitation, delivery, receipt, now):
+        _insert_texts(session, delivery)
         return receipt
     # This card was still unused, so the key came with another card: this one is not spent for it.
     _release_card(session, invitation)
@@ -246,6 +265,7 @@ def _insert(
     row = {
         "key": delivery.key,
         "survey_id": invitation.survey_id,
+        "notice_number": delivery.notice_number or invitation.notice_number,
         "questionnaire_id": invitation.questionnaire_id,
         "area_id": invitation.area_id,
         "batch_id": invitation.batch_id,
@@ -266,6 +286,23 @@ def _insert(
     return inserted.rowcount == 1
 
 
+def _insert_texts(session: Session, delivery: Delivery) -> None:
+    if delivery.sheet.texts:
+        rows = [_text_row(delivery, *each) for each in delivery.sheet.texts.items()]
+        session.connection().execute(insert(FreeText), rows)
+
+
+def _text_row(delivery: Delivery, question_id: str, text: str) -> dict[str, object]:
+    salt = secrets.token_bytes(16)
+    return {
+        "submission_key": delivery.key,
+        "question_id": question_id,
+        "text": text,
+        "salt": salt,
+        "digest": hashlib.sha256(salt + text.encode()).hexdigest(),
+    }
+
+
 def _stored_receipt(
     session: Session,
     invitation: Invitation,
@@ -275,9 +312,21 @@ def _stored_receipt(
     stored = session.get(Submission, delivery.key)
     if stored is None:
         raise refusal or CardSpent
-    if stored.survey_id != invitation.survey_id or stored.digest != delivery.sheet.digest():
+    if (
+        stored.survey_id != invitation.survey_id
+        or stored.digest != delivery.sheet.digest()
+        or not _are_its_texts(session, delivery)
+    ):
         raise AnswerConflict(stored.receipt) from refusal
     return stored.receipt
+
+
+def _are_its_texts(session: Session, delivery: Delivery) -> bool:
+    """Compare texts with the stored ones; what was erased can no longer be compared."""
+    query = select(FreeText.question_id, FreeText.text)
+    rows = session.execute(query.where(FreeText.submission_key == delivery.key)).all()
+    stored = {row.question_id: row.text for row in rows}
+    return None in stored.values() or stored == delivery.sheet.texts
 
 
 def find_receipt(session: Session, receipt: str) -> SubmissionState:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,13 +11,33 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.errors import InvalidInput, NotFound, Problem, Sentence
 from app.errors import say as _
-from app.models import Area, Poster, QuestionnaireVersion, Survey, SurveyState
+from app.formats import date_of
+from app.models import Area, Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 from app.services.areas import within
+from app.services.retention import mix
 from surveys.questionnaire import Questionnaire
 from surveys.reading import digest, dump_json
 
 # A slip of the keyboard, such as the year 20266, must not reach the calendar's arithmetic.
 FIRST_YEAR, LAST_YEAR = 2000, 2100
+LONGEST_KEPT_YEARS = 5
+# The texts of a notice, and how long each may be.
+NOTICE_TEXTS = {"organiser": 200, "purpose": 500, "collected": 500, "readers": 500, "contact": 200}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePlan:
+    """What residents must be told before the first question; none of it may be empty.
+
+    `erase_at` is the day, in Beijing, on which what could tell who answered is erased.
+    """
+
+    organiser: str
+    purpose: str
+    collected: str
+    readers: str
+    contact: str
+    erase_at: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +47,7 @@ class SurveyPlan:
     title: str
     opens_at: datetime
     closes_at: datetime
-    contact: str
-    notice: str
+    notice: NoticePlan
 
 
 def keep_questionnaire(session: Session, questionnaire: Questionnaire) -> QuestionnaireVersion:
@@ -67,12 +86,12 @@ def make_survey(
         state=SurveyState.DRAFT,
         opens_at=plan.opens_at,
         closes_at=plan.closes_at,
-        contact=plan.contact.strip(),
-        notice=plan.notice.strip(),
+        notice_number=1,
     )
     survey.questionnaire, survey.area = version, area
     session.add(survey)
     session.flush()
+    _publish_notice(session, survey, plan.notice, 1)
     below = session.scalars(select(Area).where(Area.parent_id == area.id).order_by(Area.id))
     session.add_all(
         Poster(slug=secrets.token_urlsafe(9), survey_id=survey.id, area_id=place.id)
@@ -80,6 +99,55 @@ def make_survey(
     )
     session.flush()
     return survey
+
+
+def correct_notice(
+    session: Session, survey: Survey, plan: NoticePlan, seen: int, reason: str, today: date
+) -> Notice:
+    """Publish another version of a survey's notice; the old ones stay. Return the new one.
+
+    `seen` is the number of the version that was corrected, `today` the day in Beijing. The erase
+    date may move to a later day only with a reason, and not once anything was erased. Raises
+    `InvalidInput`, and `Problem` when somebody else corrected the notice meanwhile.
+    """
+    faults = _notice_faults(plan)
+    if plan.erase_at != survey.notice.erase_at:
+        faults |= _move_faults(session, survey, plan.erase_at, reason, today)
+    if faults:
+        raise InvalidInput(faults)
+    query = update(Survey).where(Survey.id == survey.id, Survey.notice_number == seen)
+    if session.scalar(query.values(notice_number=seen + 1).returning(Survey.id)) is None:
+        raise Problem(_("说明刚被别人改过，请刷新页面，在新的一版上修改。"))
+    return _publish_notice(session, survey, plan, seen + 1)
+
+
+def is_same_notice(notice: Notice, plan: NoticePlan) -> bool:
+    """Say whether this version tells residents exactly this."""
+    return _plan_of(notice) == plan
+
+
+def load_notices(session: Session, survey: Survey) -> Sequence[Notice]:
+    """Return every version of a survey's notice, the newest first."""
+    query = select(Notice).where(Notice.survey_id == survey.id)
+    return session.scalars(query.order_by(Notice.number.desc())).all()
+
+
+def _publish_notice(session: Session, survey: Survey, plan: NoticePlan, number: int) -> Notice:
+    notice = Notice(
+        survey_id=survey.id,
+        number=number,
+        erase_at=plan.erase_at,
+        **{name: getattr(plan, name).strip() for name in NOTICE_TEXTS},
+    )
+    session.add(notice)
+    session.flush()
+    survey.notice = notice
+    return notice
+
+
+def _plan_of(notice: Notice) -> NoticePlan:
+    texts = {name: getattr(notice, name) for name in NOTICE_TEXTS}
+    return NoticePlan(**texts, erase_at=notice.erase_at)
 
 
 # Closing is final: what is sealed and reported later rests on it.
@@ -93,6 +161,8 @@ _MOVES = {
 def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     """Open, pause or close a survey. Raises `Problem` when it cannot go there from its state."""
     before = survey.state
+    if to is SurveyState.OPEN and _notice_faults(_plan_of(survey.notice)):
+        raise Problem(_("给群众看的说明还不完整，请先补全再开放。"))
     moved = before in _MOVES.get(to, set()) and session.scalar(
         # The database has the last word: of "pause" and "close" at once, one finds the other's.
         update(Survey)
@@ -102,6 +172,8 @@ def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     )
     if not moved:
         raise Problem(_("这次调查现在的状态不能这样变更，请刷新页面查看。"))
+    if to is SurveyState.CLOSED:
+        mix(session, survey)
 
 
 def find_survey(session: Session, survey_id: int, branch: Area | None = None) -> Survey:
@@ -153,7 +225,9 @@ def _surveys() -> Select[Survey]:
     return (
         select(Survey)
         .join(Survey.area)
-        .options(joinedload(Survey.area), joinedload(Survey.questionnaire))
+        .options(
+            joinedload(Survey.area), joinedload(Survey.questionnaire), joinedload(Survey.notice)
+        )
     )
 
 
@@ -176,12 +250,9 @@ def _check_plan(plan: SurveyPlan) -> None:
             )
     if plan.closes_at <= plan.opens_at:
         faults["closes_at"] = _("截止时间应晚于开始时间。")
-    if not plan.contact.strip():
-        faults["contact"] = _("请填写群众有疑问时找谁。")
-    if len(plan.contact) > 200:
-        faults["contact"] = _("最多 200 个字。")
-    if not plan.notice.strip():
-        faults["notice"] = _("请填写给群众看的说明（谁在调查、用途、保存多久）。")
+    faults |= _notice_faults(plan.notice)
+    if fault := _erase_fault(plan.notice.erase_at, plan.closes_at, has_closed=False):
+        faults["erase_at"] = fault
     if faults:
         raise InvalidInput(faults)
 
@@ -190,3 +261,47 @@ def _inside(query: Select[Survey], branch: Area | None) -> Select[Survey]:
     if branch is None:
         return query
     return query.where(within(branch))
+
+
+_ASKED_FOR = {
+    "organiser": _("请填写谁在调查。"),
+    "purpose": _("请填写调查用途。"),
+    "collected": _("请填写收集哪些内容。"),
+    "readers": _("请填写谁能看到答卷。"),
+    "contact": _("请填写群众有疑问时找谁。"),
+}
+
+
+def _notice_faults(plan: NoticePlan) -> dict[str, Sentence]:
+    faults: dict[str, Sentence] = {}
+    for name, most in NOTICE_TEXTS.items():
+        if not getattr(plan, name).strip():
+            faults[name] = _ASKED_FOR[name]
+        if len(getattr(plan, name)) > most:
+            faults[name] = _("最多 %(most)s 个字。", most=most)
+    return faults
+
+
+def _erase_fault(erase_at: date, closes_at: datetime, *, has_closed: bool) -> Sentence | None:
+    closing = date_of(closes_at)
+    if erase_at <= closing and not has_closed:
+        return _("删除日期应晚于截止时间。")
+    latest = (closing.year + LONGEST_KEPT_YEARS, closing.month, closing.day)
+    if (erase_at.year, erase_at.month, erase_at.day) > latest:
+        return _("删除日期最晚为截止后 %(years)s 年。", years=LONGEST_KEPT_YEARS)
+    return None
+
+
+def _move_faults(
+    session: Session, survey: Survey, to: date, reason: str, today: date
+) -> dict[str, Sentence]:
+    has_closed = survey.state is SurveyState.CLOSED
+    if fault := _erase_fault(to, survey.closes_at, has_closed=has_closed):
+        return {"erase_at": fault}
+    if to < today:
+        return {"erase_at": _("删除日期不能早于今天。")}
+    if any(notice.erased_at for notice in load_notices(session, survey)):
+        return {"erase_at": _("已经删除过内容，删除日期不能再改。")}
+    if to > survey.notice.erase_at and not reason.strip():
+        return {"reason": _("推迟删除要写明理由。")}
+    return {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from analysis.frames import SubmissionRow, build_frame
@@ -26,10 +26,13 @@ from analysis.tables import FrequencyTable, frequency_table
 from app.errors import Problem
 from app.errors import say as _
 from app.formats import channel_name
-from app.models import Area, Channel, Origin, Submission, SubmissionState, Survey
-from app.services.areas import children_of
+from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
+from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
+from app.services.retention import SMALLEST_GROUP
 from surveys.questionnaire import Measure, QuestionKind, Questionnaire
+
+TEXTS_ON_A_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,74 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
         channels=dict(channels),
         replayed=sum(row.origin is Origin.REPLAYED for row in stored),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """What somebody wrote to one question, and from which town where that tells nobody apart."""
+
+    question: str
+    text: str
+    town: str | None
+
+
+def count_texts(session: Session, survey: Survey) -> tuple[int, int]:
+    """Count the free texts of a survey that are kept, and those that were erased."""
+    query = (
+        select(func.count(FreeText.text), func.count(FreeText.erased_at))
+        .join(Submission, Submission.key == FreeText.submission_key)
+        .where(Submission.survey_id == survey.id)
+    )
+    kept, erased = session.execute(query).one()
+    return kept, erased
+
+
+def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Sequence[WrittenText]:
+    """Return a page of the valid free texts of a survey in this branch, from `start` on.
+
+    In the order of their digests, which chance made: neither the order in which they came in nor
+    which of them one person wrote can be seen. One more is returned than a page holds if there is.
+    """
+    questionnaire = load_questionnaire(session, survey.questionnaire.digest)
+    towns = tuple(children_of(session, survey.area))
+    named = _nameable(session, survey, towns)
+    rows = session.execute(
+        select(FreeText.question_id, FreeText.text, Area.path)
+        .join(Submission, Submission.key == FreeText.submission_key)
+        .join(Area, Area.id == Submission.area_id)
+        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(FreeText.text.is_not(None), within(branch))
+        .order_by(FreeText.digest)
+        .offset(start)
+        .limit(TEXTS_ON_A_PAGE + 1)
+    )
+    return [
+        WrittenText(
+            questionnaire.question(question.partition(".")[0]).text,
+            text or "",
+            named.get(_town(path, survey.area, towns)),
+        )
+        for question, text, path in rows
+    ]
+
+
+def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[int, str]:
+    """Return the towns, by id, that may stand beside a text: none has few answers.
+
+    Nor may the towns left out have few together, or a text without a town would name them.
+    """
+    paths = session.execute(
+        select(Area.path, func.count())
+        .join(Submission, Submission.area_id == Area.id)
+        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .group_by(Area.path)
+    )
+    counts: Counter[int] = Counter()
+    for path, count in paths:
+        counts[_town(path, survey.area, towns)] += count
+    named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
+    left_out = sum(count for town, count in counts.items() if town not in named)
+    return {} if 0 < left_out < SMALLEST_GROUP else named
 
 
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:

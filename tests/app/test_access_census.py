@@ -11,7 +11,7 @@ from app.access import _PUBLIC_ENDPOINTS, AUDIENCES, PUBLIC
 from app.db import reading
 from app.models import Role, Staff
 from app.services import publishing
-from tests.conftest import StartApp, Visitor, Zone, snapshot
+from tests.conftest import NOTICE_FIELDS, StartApp, Visitor, Zone, snapshot
 
 RUBRIC = "beian-2020-public-health"
 FOR_EVALUATORS = "desk"
@@ -249,7 +249,7 @@ def test_an_area_of_another_zone_cannot_be_chosen(
     app: Flask, evaluator: Visitor, noise: Zone
 ) -> None:
     before = snapshot(app)
-    filled = {"title": "调查", "contact": "卫健局", "notice": "不记名", "area": str(noise.area)}
+    filled = {"title": "调查", **NOTICE_FIELDS, "area": str(noise.area)}
     evaluator.fill("/desk/surveys/new", status=422, **filled)
     assert snapshot(app) == before
 

@@ -15,6 +15,7 @@ from app.models import CardState, Channel, Origin, Submission, SubmissionState, 
 from app.services.codes import code_hash, in_fours, receipt_code
 from tests.conftest import (
     BASE_URL,
+    NOTICE,
     NOW,
     NewVisitor,
     Visitor,
@@ -50,7 +51,16 @@ def test_viewing_twice_gives_two_keys(visitor: Visitor, path: str) -> None:
 
 def test_the_form_tells_who_asks_and_why(visitor: Visitor, path: str) -> None:
     text = visitor.get(path).text
-    assert "不记名，自愿参加。" in text
+    for words in (
+        "示范区卫健局",
+        "评价公共卫生服务",
+        "选项和答题用时，不记名",
+        "评价人员",
+        "自愿参加",
+    ):
+        assert words in text
+    assert f"保存到： {NOTICE.erase_at:%Y年%m月%d日}" in text
+    assert text.index("自愿参加") < text.index("1. 您知道")
     assert "有疑问请联系：卫健局 0594-0000000" in text
 
 
@@ -160,9 +170,19 @@ def test_a_key_that_another_survey_knows_conflicts(
 ) -> None:
     form = visitor.open_form(f"/s/{noise.codes[0]}")
     visitor.submit(f"/s/{noise.codes[0]}", form=form)
+    form["_token"] = visitor.open_form(f"/s/{here.codes[0]}")["_token"]
     visitor.submit(f"/s/{here.codes[0]}", form=form, status=409)
     assert not submissions(app, here.survey)
     assert card_states(app, here.batch) == [CardState.ISSUED] * 6
+
+
+def test_a_form_of_another_survey_is_shown_again(
+    app: Flask, visitor: Visitor, here: Zone, noise: Zone
+) -> None:
+    form = visitor.open_form(f"/s/{noise.codes[0]}")
+    again = visitor.submit(f"/s/{here.codes[0]}", form=form, status=400)
+    assert again.fields()["q1"] == ["aware"]
+    assert not submissions(app, here.survey)
 
 
 def test_a_key_sent_with_two_cards_spends_one(app: Flask, visitor: Visitor, here: Zone) -> None:

@@ -25,6 +25,7 @@ from app.services.codes import in_fours
 from tests.conftest import (
     EVALUATOR,
     FIELDWORKER,
+    NOTICE_FIELDS,
     NewVisitor,
     StartApp,
     Visitor,
@@ -128,7 +129,7 @@ def renumber(number: int, to: int) -> object:
 def test_what_is_done_in_the_browser_is_on_record(
     app: Flask, evaluator: Visitor, fieldworker: Visitor, here: Zone, keys: Keys
 ) -> None:
-    made = evaluator.fill("/desk/surveys/new", title="新调查", contact="卫健局", notice="不记名")
+    made = evaluator.fill("/desk/surveys/new", status=303, title="新调查", **NOTICE_FIELDS)
     number = made.location.rsplit("/", 1)[1]
     for to in ("open", "paused", "open", "closed"):
         path = f"/desk/surveys/{number}/state"
@@ -161,7 +162,8 @@ def test_what_is_done_by_command_is_on_record(
     number = flask(
         *("surveys", "create", "beian-2020-fielded", "山亭镇", "山亭镇调查"),
         *("--opens", "2026-11-01 08:00", "--closes", "2026-12-31 18:00"),
-        *("--contact", "卫健局", "--notice", "不记名"),
+        *("--organiser", "卫健局", "--purpose", "评价服务", "--collected", "选项"),
+        *("--readers", "评价人员", "--contact", "卫健局", "--erase", "2027-12-31"),
     ).stdout.split("\t")[0]
     for command in ("open", "pause", "close"):
         flask("surveys", command, number)
@@ -567,7 +569,7 @@ def test_what_was_typed_is_shown_as_text(
 ) -> None:
     script = "<script>alert(1)</script>"
     evaluator.fill(f"/field/surveys/{here.survey}", size="2", holder=script)
-    evaluator.fill("/desk/surveys/new", title=script, contact="卫健局", notice="不记名")
+    evaluator.fill("/desk/surveys/new", status=303, title=script, **NOTICE_FIELDS)
     facts = {script: script}
     record(app, keys, here, 1, actor=script, object=script, before=facts, reason=script)
     page = evaluator.get("/desk/audit")

@@ -10,7 +10,7 @@ from flask_alembic import Alembic
 from sqlalchemy import inspect, select, text
 
 from app.config import Keys
-from app.db import current_engine, transaction
+from app.db import current_engine, reading, transaction
 from app.models import Base, SignIn, SignInOutcome, Staff, StaffSession
 from app.services import areas, devices, second_factor
 from tests.conftest import PostgresServer, dispose, make_app, make_settings
@@ -96,3 +96,43 @@ def test_accounts_survive_the_second_factor(alembic: Alembic, keys: Keys) -> Non
 def test_the_models_are_what_the_migrations_make(alembic: Alembic) -> None:
     alembic.upgrade()
     assert alembic.compare_metadata() == [], "run: flask --app wsgi db revision"
+
+
+def test_a_survey_from_before_keeps_its_notice_and_its_answers(alembic: Alembic) -> None:
+    alembic.upgrade("1795356428")
+    with transaction() as session:
+        area = areas.add_area(session, "示范县")
+        for statement in (*_BEFORE_NOTICES, _SUBMISSION):
+            session.connection().exec_driver_sql(statement.replace("AREA", str(area.id)))
+    alembic.upgrade("1795361696")
+    with reading() as session:
+        row = session.connection().exec_driver_sql(
+            "SELECT purpose, organiser, contact, erase_at, s.notice_number, a.notice_number"
+            " FROM surveys s JOIN notices n ON n.survey_id = s.id AND n.number = s.notice_number"
+            " JOIN submissions a ON a.survey_id = s.id"
+        )
+        purpose, organiser, contact, erase_at, shown, answered = row.one()
+    assert (purpose, organiser, contact) == ("不记名", "", "卫健局")
+    # The end is already 1 January in Beijing.
+    assert str(erase_at) == "2028-01-01"
+    assert shown == answered == 1
+    alembic.downgrade("1795356428")
+    with reading() as session:
+        before = session.connection().exec_driver_sql("SELECT contact, notice FROM surveys").one()
+    assert [text.strip() for text in before] == ["卫健局", "不记名"]
+
+
+_BEFORE_NOTICES = (
+    """INSERT INTO questionnaire_versions (id, code, title, digest, document)
+    VALUES (1, 'q', '问卷', 'd', '{}')""",
+    """INSERT INTO surveys
+    (id, title, questionnaire_id, area_id, state, opens_at, closes_at, contact, notice)
+    VALUES (1, '调查', 1, AREA, 'open', '2026-01-01 00:00:00+00:00',
+    '2026-12-31 16:30:00+00:00', '卫健局', '不记名')""",
+)
+_SUBMISSION = (
+    "INSERT INTO submissions (key, survey_id, questionnaire_id, area_id, channel, origin,"
+    " received_hour, state, answers, digest, receipt) VALUES"
+    " ('0123456789abcdef0123456789abcdef', 1, 1, AREA, 'paper', 'collected',"
+    " '2026-02-01 00:00:00', 'valid', '{}', 'd', 'r')"
+)

@@ -27,7 +27,8 @@ RUBRIC = "beian-2020-public-health"
 SURVEY = (
     *("surveys", "create", "beian-2020-fielded"),
     *("--opens", "2026-11-01 08:00", "--closes", "2026-12-31 18:00"),
-    *("--contact", "卫健局", "--notice", "不记名"),
+    *("--organiser", "卫健局", "--purpose", "评价服务", "--collected", "选项"),
+    *("--readers", "评价人员", "--contact", "卫健局", "--erase", "2027-12-31"),
 )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from app.db import reading
 from app.models import Poster, Survey, SurveyState
 from app.services.publishing import find_survey
-from tests.conftest import Page, Visitor, Zone, answers, slugs, snapshot
+from tests.conftest import NOTICE_FIELDS, Page, Visitor, Zone, answers, slugs, snapshot
 
 NEW = "/desk/surveys/new"
 FILLED = {
@@ -15,8 +15,8 @@ FILLED = {
     "title": "2026年基本公共卫生服务调查",
     "opens_at": "2026-11-01T08:00",
     "closes_at": "2099-12-31T18:00",
-    "contact": "卫健局 0594-1234567",
-    "notice": "本次调查不记名，自愿参加。",
+    **NOTICE_FIELDS,
+    "erase_at": "2100-12-31",
 }
 XSS = '"><script>alert(1)</script>{{ 7 * 7 }}'
 
@@ -80,7 +80,8 @@ def test_an_empty_form_names_every_field(app: Flask, evaluator: Visitor) -> None
     before = snapshot(app)
     empty = {name: "" for name in FILLED if name != "questionnaire"}
     page = evaluator.fill(NEW, status=422, **empty)
-    for sentence in ("调查名称", "开始时间", "截止时间", "群众有疑问时找谁", "给群众看的说明"):
+    asked = ("调查名称", "开始时间", "截止时间", "谁在调查", "调查用途", "收集哪些内容")
+    for sentence in (*asked, "谁能看到答卷", "群众有疑问时找谁", "删除日期"):
         assert f"请填写{sentence}。" in page.errors
     assert snapshot(app) == before
 
@@ -93,7 +94,11 @@ def test_an_empty_form_names_every_field(app: Flask, evaluator: Visitor) -> None
         ({"title": "  "}, "请填写调查名称。"),
         ({"title": "长" * 201}, "200"),
         ({"contact": "长" * 201}, "200"),
-        ({"notice": "长" * 2001}, "2000"),
+        ({"purpose": "长" * 501}, "500"),
+        ({"readers": " "}, "请填写谁能看到答卷。"),
+        ({"erase_at": "2099-12-31"}, "删除日期应晚于截止时间。"),
+        ({"erase_at": "2105-01-01"}, "删除日期最晚为截止后 5 年。"),
+        ({"erase_at": ""}, "请填写删除日期。"),
         ({"opens_at": "tomorrow"}, ""),
         ({"questionnaire": "none"}, ""),
         ({"area": "none"}, ""),
@@ -131,7 +136,7 @@ def test_a_strange_character_breaks_nothing(evaluator: Visitor) -> None:
 def test_what_was_typed_is_shown_as_text_everywhere(
     app: Flask, evaluator: Visitor, visitor: Visitor, here: Zone
 ) -> None:
-    made = make(evaluator, title=XSS, contact=XSS, notice=XSS, area=str(here.area))
+    made = make(evaluator, title=XSS, contact=XSS, purpose=XSS, area=str(here.area))
     move(evaluator, made, "open")
     evaluator.fill(f"/field/surveys/{made}", size="1", holder=XSS)
     slug = slugs(app, made)[here.area]
@@ -148,9 +153,11 @@ def test_what_was_typed_is_shown_as_text_everywhere(
 
 
 def test_a_faulty_form_shows_what_was_typed_as_text(evaluator: Visitor) -> None:
-    page = evaluator.fill(NEW, status=422, **{**FILLED, "title": "", "notice": XSS, "contact": XSS})
+    page = evaluator.fill(
+        NEW, status=422, **{**FILLED, "title": "", "purpose": XSS, "contact": XSS}
+    )
     assert not page.html.all("script")
-    assert page.fields()["contact"] == page.fields()["notice"] == [XSS]
+    assert page.fields()["contact"] == page.fields()["purpose"] == [XSS]
 
 
 MOVES = [

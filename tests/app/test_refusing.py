@@ -2,17 +2,20 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from app.config import Keys
+from app.db import reading
 from app.errors import CardUnusable
 from app.formats import instant
 from app.models import CardState, SurveyState
 from app.respond.forms import sign
 from app.services.codes import card_code
+from app.services.collecting import Invitation, find_poster
 from surveys.library import bundled
 from surveys.reading import digest
 from tests.conftest import (
@@ -30,6 +33,12 @@ from tests.conftest import (
 )
 
 ALL_ISSUED = [CardState.ISSUED] * 6
+
+
+@pytest.fixture
+def invitation(app: Flask, here: Zone) -> Invitation:
+    with app.app_context(), reading() as session:
+        return find_poster(session, here.slug)
 
 
 @pytest.fixture
@@ -146,16 +155,17 @@ def test_a_form_without_any_token_comes_back(visitor: Visitor, path: str) -> Non
 
 
 def test_the_token_of_another_questionnaire_is_none(
-    app: Flask, visitor: Visitor, path: str, keys: Keys
+    app: Flask, visitor: Visitor, path: str, keys: Keys, invitation: Invitation
 ) -> None:
     before = snapshot(app)
-    token = sign(keys.session, digest(bundled()["beian-2020-printed"]))
+    other = replace(invitation, questionnaire_digest=digest(bundled()["beian-2020-printed"]))
+    token = sign(keys.session, other)
     visitor.submit(path, _token=token, status=400)
     assert snapshot(app) == before
 
 
-def test_a_token_of_other_keys_is_none(visitor: Visitor, path: str) -> None:
-    token = sign(b"x" * 32, digest(bundled()["beian-2020-fielded"]))
+def test_a_token_of_other_keys_is_none(visitor: Visitor, path: str, invitation: Invitation) -> None:
+    token = sign(b"x" * 32, invitation)
     visitor.submit(path, _token=token, status=400)
 
 
@@ -167,20 +177,20 @@ def test_a_form_without_a_key_gets_one(key: str, visitor: Visitor, path: str) ->
 
 
 def test_a_form_that_was_open_all_day_still_counts(
-    app: Flask, visitor: Visitor, here: Zone, path: str, keys: Keys
+    app: Flask, visitor: Visitor, here: Zone, path: str, keys: Keys, invitation: Invitation
 ) -> None:
     yesterday = int((NOW - timedelta(days=3)).timestamp())
-    token = sign(keys.session, digest(bundled()["beian-2020-fielded"]), yesterday)
+    token = sign(keys.session, invitation, yesterday)
     visitor.submit(path, _token=token)
     (stored,) = submissions(app, here.survey)
     assert stored.duration_seconds == 24 * 60 * 60
 
 
 def test_a_form_from_the_future_took_no_time(
-    app: Flask, visitor: Visitor, here: Zone, path: str, keys: Keys
+    app: Flask, visitor: Visitor, here: Zone, path: str, keys: Keys, invitation: Invitation
 ) -> None:
     tomorrow = int((NOW + timedelta(days=1)).timestamp())
-    token = sign(keys.session, digest(bundled()["beian-2020-fielded"]), tomorrow)
+    token = sign(keys.session, invitation, tomorrow)
     visitor.submit(path, _token=token)
     (stored,) = submissions(app, here.survey)
     assert stored.duration_seconds == 0
