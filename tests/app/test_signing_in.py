@@ -130,6 +130,7 @@ STAFF_POSTS = [
     "/staff/account/",
     "/staff/account/sign-out-everywhere",
     "/desk/surveys/new",
+    "/desk/surveys/{survey}/notice",
     "/desk/surveys/{survey}/state",
     "/field/surveys/{survey}",
 ]
