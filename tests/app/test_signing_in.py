@@ -139,6 +139,7 @@ STAFF_POSTS = [
     "/staff/accounts/{staff}/reset-password",
     "/staff/accounts/{staff}/reset-factor",
     "/desk/surveys/new",
+    "/desk/surveys/{survey}/notice",
     "/desk/surveys/{survey}/state",
     "/field/surveys/{survey}",
 ]
