@@ -26,20 +26,38 @@ _STATIC = {"static", "bootstrap.static"}
 @cache
 def resident_style() -> Markup:
     """Return the residents' style sheet, which stands inside their page: one request for all."""
-    text = (Path(__file__).parent / "templates/respond/style.css").read_text(encoding="utf-8")
-    return Markup(text.strip())  # noqa: S704 - our own file, not a person's text
+    return Markup(_resident_file("style.css"))  # noqa: S704 - our own file, not a person's text
+
+
+@cache
+def resident_script() -> Markup:
+    """Return the residents' script, which stands inside their page, without its comments."""
+    lines = (line.strip() for line in _resident_file("page.js").splitlines())
+    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return Markup(kept)  # noqa: S704 - our own file, not a person's text
+
+
+def _resident_file(name: str) -> str:
+    path = Path(__file__).parent / "templates/respond" / name
+    return path.read_text(encoding="utf-8").strip()
 
 
 @cache
 def _residents() -> str:
-    digest = hashlib.sha256(resident_style().encode()).digest()
-    return f"{_NOTHING}; style-src 'sha256-{base64.b64encode(digest).decode()}'"
+    style, script = (_hash(text) for text in (resident_style(), resident_script()))
+    return f"{_NOTHING}; style-src {style}; script-src {script}; connect-src 'self'"
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def init_app(app: Flask) -> None:
     """Write the headers on every answer."""
     app.after_request(_write)
     app.jinja_env.globals["resident_style"] = resident_style()
+    app.jinja_env.globals["resident_script"] = resident_script()
 
 
 def is_staff_side() -> bool:

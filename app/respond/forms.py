@@ -8,16 +8,24 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from app.models import Assistance
+
 # The form's last field. A body that was cut short on a weak network lacks it and is refused,
 # rather than stored with half its answers.
 END_FIELD = "_end"
 TOKEN_FIELD = "_token"  # noqa: S105 - a field's name
 KEY_FIELD = "key"
+ASSISTANCE_FIELD = "_by"
+SHOW_FIELD = "_show"
 LONGEST_DURATION = 24 * 60 * 60
 
 
 class BadForm(ValueError):  # noqa: N818 - an expected outcome, named for what it is
     """A form that this server did not make, or that did not arrive whole."""
+
+
+class ShowAgain(Exception):  # noqa: N818 - an expected outcome, named for what it is
+    """A half-filled form that is to be shown again, larger or in another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Form:
 
     key: uuid.UUID
     duration_seconds: int
+    assistance: Assistance
 
 
 def sign(secret: bytes, questionnaire_digest: str, issued: int | None = None) -> str:
@@ -35,22 +44,25 @@ def sign(secret: bytes, questionnaire_digest: str, issued: int | None = None) ->
 
 
 def read(secret: bytes, questionnaire_digest: str, fields: Mapping[str, Sequence[str]]) -> Form:
-    """Check a sent form. Raises `BadForm`.
+    """Check a sent form. Raises `BadForm` or `ShowAgain`.
 
     A token has no age at which it dies: an old man may read for an hour, and whether the survey
     still runs is decided by the survey, not by the form.
     """
-    if END_FIELD not in fields:
+    if not {END_FIELD, SHOW_FIELD} & fields.keys():
         raise BadForm
     try:
         shown, issued = _serializer(secret).loads(fields.get(TOKEN_FIELD, [""])[0])
         key = uuid.UUID(fields.get(KEY_FIELD, [""])[0])
+        assistance = Assistance(fields.get(ASSISTANCE_FIELD, [Assistance.NONE])[0])
     except (BadSignature, ValueError, TypeError) as error:
         raise BadForm from error
     if shown != questionnaire_digest[:16]:
         raise BadForm
+    if SHOW_FIELD in fields:
+        raise ShowAgain
     elapsed = int(time.time()) - int(issued)
-    return Form(key, duration_seconds=min(max(elapsed, 0), LONGEST_DURATION))
+    return Form(key, min(max(elapsed, 0), LONGEST_DURATION), assistance)
 
 
 def _serializer(secret: bytes) -> URLSafeSerializer:

@@ -5,6 +5,8 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +16,8 @@ from sqlalchemy.orm import Session
 from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent
-from app.language import chosen_language
+from app.headers import is_staff_side
+from app.language import CHINESE, ENGLISH, chosen_language
 from app.respond import forms
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
@@ -43,6 +46,19 @@ def limit_body() -> None:
     """Refuse a large body before it is read."""
     request.max_content_length = LARGEST_BODY
     request.max_form_memory_size = LARGEST_BODY
+
+
+@blueprint.app_context_processor
+def way_of_reading() -> dict[str, object]:
+    """Tell the pages in which size they are shown, and where another one is."""
+    return {"large": request.args.get("size") == "l", "switched": _switched, "kept": _kept()}
+
+
+@blueprint.url_defaults
+def keep_way_of_reading(_endpoint: str, values: dict[str, Any]) -> None:
+    """Carry size and language along in every address: these phones may refuse cookies."""
+    if not is_staff_side():
+        values.update(_kept())
 
 
 @blueprint.get("/")
@@ -102,8 +118,8 @@ def receipt(receipt: str) -> ResponseReturnValue:
     """Say whether the answers with this receipt are counted, never what they say."""
     receipt = codes.fold(receipt).upper()
     with reading() as session:
-        state = collecting.find_receipt(session, receipt)
-    return render_template("respond/receipt.html", receipt=receipt, state=state)
+        state, key = collecting.find_receipt(session, receipt)
+    return render_template("respond/receipt.html", receipt=receipt, state=state, key=key)
 
 
 def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
@@ -116,13 +132,13 @@ def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
             try:
                 form = forms.read(keys.session, invitation.questionnaire_digest, fields)
                 sheet = check(questionnaire, fields)
-            except (forms.BadForm, InvalidAnswers) as refusal:
+            except (forms.ShowAgain, forms.BadForm, InvalidAnswers) as reason:
                 collecting.ensure_open(invitation, _now())
-                return _form_again(invitation, questionnaire, fields, refusal)
-            delivery = Delivery(form.key, sheet, form.duration_seconds)
+                return _form_again(invitation, questionnaire, fields, reason)
+            delivery = Delivery(form.key, sheet, form.duration_seconds, assistance=form.assistance)
             receipt = collecting.record_submission(session, invitation, delivery, keys, _now())
     except AnswerConflict as conflict:
-        return _conflict_page(conflict)
+        return _conflict_page(conflict, form.key)
     except CardSpent:
         stored = _receipt_in_cookie(code) if code is not None else None
         if stored is None:
@@ -135,8 +151,9 @@ def _take(find: Finder, code: str | None = None) -> ResponseReturnValue:
     return response
 
 
-def _conflict_page(conflict: AnswerConflict) -> ResponseReturnValue:
-    return render_template("respond/conflict.html", conflict=conflict), conflict.status
+def _conflict_page(conflict: AnswerConflict, key: uuid.UUID | None = None) -> ResponseReturnValue:
+    page = render_template("respond/conflict.html", conflict=conflict, key=key)
+    return page, conflict.status
 
 
 def _form_page(session: Session, invitation: Invitation) -> str:
@@ -147,6 +164,7 @@ def _form_page(session: Session, invitation: Invitation) -> str:
         invitation.notice,
         invitation.contact,
         chosen_language(),
+        urlencode(_kept()),
     )
     if shape not in _empty_forms:
         if len(_empty_forms) == _MOST_EMPTY_FORMS:
@@ -159,15 +177,16 @@ def _form_page(session: Session, invitation: Invitation) -> str:
 
 
 def _form_again(
-    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, refusal: Exception
+    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, reason: Exception
 ) -> ResponseReturnValue:
     """Show the filled form again with everything that is wrong, and nothing lost."""
-    faults = refusal.faults if isinstance(refusal, InvalidAnswers) else ()
+    faults = reason.faults if isinstance(reason, InvalidAnswers) else ()
+    stale = isinstance(reason, forms.BadForm)
     # A good token is kept, so that the time counts from the first look and not from the last.
     token = (
-        fields[forms.TOKEN_FIELD][0]
-        if faults
-        else forms.sign(settings().keys.session, invitation.questionnaire_digest)
+        forms.sign(settings().keys.session, invitation.questionnaire_digest)
+        if stale
+        else fields[forms.TOKEN_FIELD][0]
     )
     page = _render_form(
         invitation,
@@ -176,9 +195,9 @@ def _form_again(
         _key_or_new(fields),
         chosen=fields,
         faults={fault.question: fault for fault in faults},
-        stale=isinstance(refusal, forms.BadForm),
+        stale=stale,
     )
-    return page, 422 if faults else 400
+    return page, 422 if faults else 400 if stale else 200
 
 
 def _key_or_new(fields: Fields) -> str:
@@ -195,7 +214,7 @@ def _render_form(
     key: str,
     **filled: object,
 ) -> str:
-    shown = {"chosen": {}, "faults": {}, "stale": False, **filled}
+    shown = {"chosen": {}, "faults": {}, "stale": False, "again": bool(filled), **filled}
     return render_template(
         "respond/form.html",
         invitation=invitation,
@@ -204,6 +223,20 @@ def _render_form(
         key=key,
         **shown,
     )
+
+
+def _kept() -> dict[str, str]:
+    """Return how this page is read, as far as it is not the usual way."""
+    known = {"lang": {CHINESE, ENGLISH}, "size": {"l"}}
+    asked = {name: request.args.get(name, "") for name in known}
+    return {name: value for name, value in asked.items() if value in known[name]}
+
+
+def _switched(**changes: str | None) -> str:
+    """Return this page's own address, read in another way."""
+    typed = {"code": request.args.get("code")} if request.endpoint == "respond.start" else {}
+    query = {**typed, **_kept(), **changes}
+    return "?" + urlencode({name: value for name, value in query.items() if value is not None})
 
 
 def _now() -> datetime:
@@ -222,7 +255,7 @@ def _set_receipt_cookie(response: Response, code: str, receipt: str) -> None:
         "receipt",
         f"{receipt}.{_cookie_signature(settings().keys, code, receipt)}",
         max_age=_COOKIE_DAYS * 24 * 60 * 60,
-        path=url_for("respond.card", code=code),
+        path=url_for("respond.card", code=code).partition("?")[0],
         httponly=True,
         secure=settings().cookie_secure,
         samesite="Lax",

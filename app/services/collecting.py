@@ -13,6 +13,7 @@ from app.errors import AnswerConflict, CardNotFound, CardSpent, NotFound, Survey
 from app.errors import say as _
 from app.formats import instant
 from app.models import (
+    Assistance,
     Batch,
     Card,
     CardState,
@@ -59,6 +60,7 @@ class Delivery:
     sheet: AnswerSheet
     duration_seconds: int | None = None
     origin: Origin = Origin.COLLECTED
+    assistance: Assistance | None = None
 
 
 # Columns by the names of `Invitation`'s fields.
@@ -249,6 +251,7 @@ def _insert(
         # Anonymity (SECURITY.md): no instant finer than the hour.
         "received_hour": now.replace(minute=0, second=0, microsecond=0),
         "duration_seconds": delivery.duration_seconds,
+        "assistance": delivery.assistance,
         "state": SubmissionState.VALID,
         "answers": dict(delivery.sheet.answers),
         "digest": delivery.sheet.digest(),
@@ -275,12 +278,15 @@ def _stored_receipt(
     return stored.receipt
 
 
-def find_receipt(session: Session, receipt: str) -> SubmissionState:
-    """Return the state of the submission with this receipt, and nothing else of it.
+def find_receipt(session: Session, receipt: str) -> tuple[SubmissionState, uuid.UUID]:
+    """Return state and key of the submission with this receipt, and nothing else of it.
 
+    The key is how the phone that made it knows which answers it need no longer keep.
     Raises `NotFound`.
     """
-    state = session.scalar(select(Submission.state).where(Submission.receipt == receipt))
-    if state is None:
+    query = select(Submission.state, Submission.key).where(Submission.receipt == receipt)
+    row = session.execute(query).one_or_none()
+    if row is None:
         raise NotFound
-    return state
+    state, key = row
+    return state, key

@@ -199,9 +199,7 @@ def test_every_fault_is_shown_in_the_summary_and_at_the_question(
         ("#q3-often", "第 3 题的选项有误，请重新选。"),
         ("#q5-very_convenient", "第 5 题只能选一个。"),
     ]
-    beside = {
-        each.attributes["id"]: each.text for each in page.html.all("p") if "id" in each.attributes
-    }
+    beside = {each.attributes["id"]: each.text for each in page.html.all("p", **{"class": "m"})}
     assert set(beside) == {"q1-m", "q3-m", "q5-m"}
     assert beside["q1-m"] == "错误：第 1 题还没有选。"
     assert page.html.all("title")[0].text.startswith("错误：")

@@ -150,7 +150,8 @@ class Watch:
             self.troubles.append(f"asked another server: {request.url}")
 
     def _saw_response(self, response: Response) -> None:
-        if response.status >= 400 and response.request.resource_type != "document":
+        # A refusal of what the script sent is shown as a document right after.
+        if response.status >= 400 and response.request.resource_type not in {"document", "xhr"}:
             self.troubles.append(f"{response.status} {response.url}")
 
     def _saw_message(self, message: ConsoleMessage) -> None:
