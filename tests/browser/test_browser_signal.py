@@ -1,4 +1,4 @@
-"""A weak signal: what is filled in stays on the phone until the server has it, and is stored once."""
+"""A weak signal: what is filled in stays on the phone until the server has it, once."""
 
 import json
 import re
@@ -202,7 +202,7 @@ def test_only_a_receipt_that_names_the_key_ends_the_keeping(
     card = live_card()
     resident.goto(card)
     tick(resident)
-    resident.route(is_sending, lambda route: route.fulfill(**reply))  # type: ignore[arg-type]
+    resident.route(is_sending, lambda route: route.fulfill(**reply))
     submit(resident)
     expect(resident.get_by_role("status")).to_have_text(KEPT)
     assert list(slots(resident)) == ["minping" + card.removeprefix(live_site.base_url)]
