@@ -79,9 +79,9 @@ def count_answered(frame: pd.DataFrame, question: Question) -> int:
 
 
 def _question_columns(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:
-    if question.kind is QuestionKind.SINGLE:
-        return {question.id: _chosen_option(question, answers)}
-    return _chosen_options(question, answers)
+    if question.kind is QuestionKind.MULTIPLE:
+        return _chosen_options(question, answers)
+    return {question.id: _chosen_option(question, answers)}
 
 
 def _chosen_option(question: Question, answers: Sequence[Answer | None]) -> pd.Series:

@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
+from surveys.contradictions import Fault
 from surveys.questionnaire import Questionnaire
-from surveys.reading import Fault, QuestionnaireError, load
+from surveys.reading import QuestionnaireError, load
 
 FOLDER = Path(__file__).parent / "library"
 

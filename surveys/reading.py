@@ -3,29 +3,21 @@
 import hashlib
 import json
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from surveys.contradictions import Fault, contradictions
 from surveys.questionnaire import (
-    Item,
     Measure,
-    OptionKind,
     Question,
-    QuestionKind,
     Questionnaire,
-    Table,
-    TableLayout,
 )
 
 FORMAT = "minping.questionnaire/1"
-# Names that a form or a frame gives to something else than answers.
-RESERVED = frozenset({"key", "area", "channel", "batch"})
 _ADAPTER = TypeAdapter(Questionnaire)
 
 # pydantic words its errors in English for programmers; the authors of these files are neither.
@@ -47,18 +39,19 @@ _REASONS = {
     "tuple_type": "应为列表",
     "frozen_set_type": "应为列表",
     "dataclass_type": "应为一组键值",
+    "decimal_type": "应为数字",
+    "decimal_parsing": "应为数字",
+    "finite_number": "应为数字",
+    "date_type": "应为日期，如 2026-03-05",
+    "date_parsing": "应为日期，如 2026-03-05",
+    "date_from_datetime_parsing": "应为日期，如 2026-03-05",
+    "date_from_datetime_inexact": "应为日期，如 2026-03-05",
+    "dict_type": "应为一组键值",
+    "too_long": "最多 {max_length} 项，现有 {actual_length} 项",
     "too_short": "至少要有 {min_length} 项，现有 {actual_length} 项",
     "greater_than_equal": "不能小于 {ge}",
     "less_than_equal": "不能大于 {le}",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a file: the place as a key path, and the reason in Chinese."""
-
-    place: str
-    reason: str
 
 
 class QuestionnaireError(ValueError):
@@ -109,7 +102,7 @@ def parse_document(document: Any, file: str) -> Questionnaire:  # noqa: ANN401 -
         questionnaire = _ADAPTER.validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
         raise QuestionnaireError(file, shape_faults(error)) from error
-    if faults := list(_contradictions(questionnaire)):
+    if faults := list(contradictions(questionnaire)):
         raise QuestionnaireError(file, faults)
     return replace(
         questionnaire,
@@ -163,74 +156,6 @@ def _place(location: tuple[int | str, ...]) -> str:
     return "".join(words).removeprefix(".")
 
 
-def _contradictions(questionnaire: Questionnaire) -> Iterator[Fault]:
-    by_id = {question.id: question for question in questionnaire.questions}
-    yield from _doubled("sections", (section.id for section in questionnaire.sections))
-    yield from _doubled("questions", (question.id for question in questionnaire.questions))
-    yield from _doubled("measures", (measure.id for measure in questionnaire.measures))
-    yield from _doubled("tables", (table.id for table in questionnaire.tables))
-    yield from chain.from_iterable(map(_question_faults, questionnaire.questions))
-    for measure in questionnaire.measures:
-        yield from _measure_faults(measure, by_id)
-    for table in questionnaire.tables:
-        yield from _table_faults(table, by_id)
-
-
-def _doubled(place: str, ids: Iterable[str]) -> Iterator[Fault]:
-    for name, count in Counter(ids).items():
-        if count > 1:
-            yield Fault(f"{place}.{name}", f"编号“{name}”出现了 {count} 次")
-
-
-def _question_faults(question: Question) -> Iterator[Fault]:
-    if question.id in RESERVED:
-        yield Fault(f"questions.{question.id}", "这个编号已被系统使用，请换一个")
-    yield from _doubled(f"questions.{question.id}.options", question.codes)
-
-
-def _measure_faults(measure: Measure, questions: dict[str, Question]) -> Iterator[Fault]:
-    place = f"measures.{measure.id}"
-    if len(measure.items) > 1 and measure.composite is None:
-        yield Fault(f"{place}.composite", "含多道题，须写明合成方式（mean 或 pooled）")
-    if len(measure.items) == 1 and measure.composite is not None:
-        yield Fault(f"{place}.composite", "只有一道题，不能写合成方式")
-    if measure.per_option and len(measure.items) > 1:
-        yield Fault(f"{place}.per_option", "逐项占比只能对一道题")
-    for item in measure.items:
-        if item.question not in questions:
-            yield Fault(f"{place}.items", f"没有题目“{item.question}”")
-        else:
-            yield from _item_faults(measure, item, questions[item.question])
-
-
-def _item_faults(measure: Measure, item: Item, question: Question) -> Iterator[Fault]:
-    place = f"measures.{measure.id}.items.{item.question}"
-    if not item.positive:
-        yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
-    for name, codes in (("positive", item.positive), ("unsure", item.unsure)):
-        for code in sorted(codes - set(question.codes)):
-            yield Fault(f"{place}.{name}", f"题目“{question.id}”没有选项“{code}”")
-    if not measure.per_option:
-        for code in sorted(item.positive & (item.unsure or _unsure_codes(question))):
-            reason = f"选项“{code}”是不清楚或不适用，不能算作肯定回答"
-            yield Fault(f"{place}.positive", reason)
-    if (question.kind is QuestionKind.MULTIPLE) is not measure.per_option:
-        yield Fault(place, "多选题须用逐项占比（per_option），单选题不能用")
-
-
-def _table_faults(table: Table, questions: dict[str, Question]) -> Iterator[Fault]:
-    place = f"tables.{table.id}"
-    if len(table.headings) != len(table.questions):
-        yield Fault(f"{place}.headings", f"有 {len(table.questions)} 道题，标题须同样多")
-    known = [questions[name] for name in table.questions if name in questions]
-    for name in table.questions:
-        if name not in questions:
-            yield Fault(f"{place}.questions", f"没有题目“{name}”")
-    texts = {tuple(option.text for option in question.options) for question in known}
-    if table.layout is TableLayout.SIDE_BY_SIDE and len(texts) > 1:
-        yield Fault(f"{place}.questions", "并列的题目选项文字须完全相同")
-
-
 def _with_unsure(questionnaire: Questionnaire, measure: Measure) -> Measure:
     return replace(
         measure,
@@ -244,6 +169,4 @@ def _with_unsure(questionnaire: Questionnaire, measure: Measure) -> Measure:
 
 
 def _unsure_codes(question: Question) -> frozenset[str]:
-    return frozenset(
-        option.code for option in question.options if option.kind is not OptionKind.ORDINARY
-    )
+    return frozenset(option.code for option in question.unsure)

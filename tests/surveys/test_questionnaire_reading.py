@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from surveys.contradictions import Fault
 from surveys.questionnaire import OptionKind, QuestionKind
 from surveys.reading import (
     FORMAT,
-    Fault,
     QuestionnaireError,
     digest,
     dump_json,
@@ -170,6 +170,32 @@ CONTRADICTIONS = {
         document(tables=[table(questions=["q1", "q9"])]),
         ("tables.table-1.questions", "没有题目“q9”"),
     ),
+    "a question without options": (
+        document(question("q1", options=[])),
+        ("questions.q1.options", "至少要有 2 项，现有 0 项"),
+    ),
+    "a single-choice question of several lines": (
+        document(question("q1", multiline=True)),
+        ("questions.q1.multiline", "single 题不能写这一项"),
+    ),
+    "a text question with ordinary options": (
+        document(question("q1", kind="text", options=[option("good", "满意"), UNSURE])),
+        ("questions.q1.options.good", "这种题只能有不清楚、不适用的选项"),
+    ),
+    "a rate over typed texts": (
+        document(
+            question("q1", kind="text", options=[UNSURE]),
+            measures=[measure("m", items=[{"question": "q1", "positive": ["unsure"]}])],
+        ),
+        ("measures.m.items.q1", "这种题不能算率"),
+    ),
+    "a frequency table of typed texts": (
+        document(
+            question("q1", kind="text", options=[]),
+            tables=[table(questions=["q1"], headings=["甲"])],
+        ),
+        ("tables.table-1.questions", "题目“q1”不能列频数"),
+    ),
     "a table with too few headings": (
         document(tables=[table(headings=["甲"])]),
         ("tables.table-1.headings", "有 2 道题，标题须同样多"),
@@ -188,13 +214,12 @@ SHAPES = {
         document(question("q1", requird=False)),
         ("sections[1].questions[1].requird", "不认识的项，请检查拼写"),
     ),
-    "a question without options": (
-        document(question("q1", options=[])),
-        ("sections[1].questions[1].options", "至少要有 2 项，现有 0 项"),
-    ),
     "an unknown kind of question": (
         document(question("q1", kind="free")),
-        ("sections[1].questions[1].kind", "取值只能是 single、multiple"),
+        (
+            "sections[1].questions[1].kind",
+            f"取值只能是 {'、'.join(QuestionKind)}",
+        ),
     ),
     "an empty text": (document(title=""), ("title", "不能为空")),
     "a long text": (document(title="长" * 2001), ("title", "最多 2000 个字符")),
