@@ -1,6 +1,7 @@
 """A resident's way: open the page, send the answers, keep the receipt."""
 
 import hmac
+import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +18,13 @@ from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent
 from app.headers import is_staff_side
-from app.language import CHINESE, ENGLISH, chosen_language
-from app.respond import forms
+from app.language import chosen_language
+from app.respond import forms, wording
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
-from surveys.answers import InvalidAnswers, check
+from surveys import logic
+from surveys.answers import AnswerFault, InvalidAnswers, check
+from surveys.languages import LANGUAGES
 from surveys.questionnaire import Questionnaire
 
 blueprint = Blueprint("respond", __name__)
@@ -194,10 +197,17 @@ def _form_again(
         token,
         _key_or_new(fields),
         chosen=fields,
-        faults={fault.question: fault for fault in faults},
+        faults=_by_question(faults),
         stale=stale,
     )
     return page, 422 if faults else 400 if stale else 200
+
+
+def _by_question(faults: Sequence[AnswerFault]) -> dict[str, list[AnswerFault]]:
+    found: dict[str, list[AnswerFault]] = {}
+    for fault in faults:
+        found.setdefault(fault.question, []).append(fault)
+    return found
 
 
 def _key_or_new(fields: Fields) -> str:
@@ -215,19 +225,31 @@ def _render_form(
     **filled: object,
 ) -> str:
     shown = {"chosen": {}, "faults": {}, "stale": False, "again": bool(filled), **filled}
+    offered = {language.tag: language for language in questionnaire.languages}
+    language = offered.get(request.args.get("lang", ""), questionnaire.languages[0])
     return render_template(
         "respond/form.html",
         invitation=invitation,
-        questionnaire=questionnaire,
+        questionnaire=questionnaire.in_language(language.tag),
+        language=language,
+        languages=questionnaire.languages,
         token=token,
         key=key,
+        fault_sentence=wording.fault_sentence,
+        fault_anchor=wording.fault_anchor,
         **shown,
     )
 
 
+@blueprint.app_template_filter("logic")
+def logic_tree(expression: str) -> str:
+    """Return an expression as the page's script evaluates it."""
+    return json.dumps(logic.to_json(logic.parse(expression)), separators=(",", ":"))
+
+
 def _kept() -> dict[str, str]:
     """Return how this page is read, as far as it is not the usual way."""
-    known = {"lang": {CHINESE, ENGLISH}, "size": {"l"}}
+    known = {"lang": LANGUAGES.keys(), "size": {"l"}}
     asked = {name: request.args.get(name, "") for name in known}
     return {name: value for name, value in asked.items() if value in known[name]}
 

@@ -36,6 +36,72 @@ function each(act) {
     if (one.name && one.type !== "hidden" && one.type !== "submit") act(one, /^(radio|checkbox)$/.test(one.type));
   }
 }
+// Who is asked what, by the rules of surveys/logic.py: true, false, or null when unknown.
+function many(answer) { return answer === undefined ? [] : answer instanceof Array ? answer : [answer]; }
+function count(name, answers) {
+  var dotted = Object.keys(answers).filter(function (one) { return one.indexOf(name + ".") === 0; });
+  return dotted.length + many(answers[name]).length;
+}
+function operand(tree, answers) {
+  if (typeof tree === "string") return tree;
+  if (tree[0] === "count") return "" + count(tree[1], answers);
+  return typeof answers[tree[1]] === "string" ? answers[tree[1]] : null;
+}
+function compare(sign, a, b) {
+  var number = /^-?[0-9]+(\.[0-9]+)?$/, day = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+  if (a === null || b === null) return null;
+  if (number.test(a) && number.test(b)) { a = +a; b = +b; }
+  else if (sign !== "=" && sign !== "!=" && !(day.test(a) && day.test(b))) return null;
+  return sign === "=" ? a === b : sign === "!=" ? a !== b : sign === "<" ? a < b :
+    sign === "<=" ? a <= b : sign === ">" ? a > b : a >= b;
+}
+function opposite(value) { return value === null ? null : !value; }
+function evaluate(tree, answers) {
+  var sign = tree[0], rest = tree.slice(1), found;
+  if (sign === "not") return opposite(evaluate(rest[0], answers));
+  if (sign === "and" || sign === "or") {
+    found = rest.map(function (part) { return evaluate(part, answers); });
+    if (found.indexOf(sign === "or") >= 0) return sign === "or";
+    return found.indexOf(null) >= 0 ? null : sign === "and";
+  }
+  if (sign === "answered") return count(rest[0], answers) > 0;
+  if (sign === "selected") {
+    found = answers[rest[0]];
+    return found === undefined ? null : many(found).indexOf(rest[1]) >= 0;
+  }
+  return compare(sign, operand(rest[0], answers), operand(rest[1], answers));
+}
+function note(answers, one) {
+  var value = one.value.trim(), owner = one.getAttribute("data-for"), unit = one.getAttribute("data-unit");
+  if (/^(radio|checkbox)$/.test(one.type)) {
+    if (!one.checked) return;
+    if (owner) answers[owner] = value;
+    else if (one.type === "radio") answers[one.name] = value;
+    else answers[one.name] = many(answers[one.name]).concat(value);
+  } else if (value && !one.hasAttribute("data-words") && !one.hasAttribute("data-ticks")) {
+    if (unit !== null) value = value.replace(/[０-９．]/g, function (sign) {
+      return String.fromCharCode(sign.charCodeAt(0) - 65248);
+    }).replace(unit, "").trim();
+    answers[one.name] = value;
+  }
+}
+function ask() {
+  var answers = {};
+  [].forEach.call(form.querySelectorAll("[data-if],[data-asks]"), function (part) {
+    var tree = part.getAttribute("data-if"), above = part.parentNode;
+    part.hidden = !!tree && evaluate(JSON.parse(tree), answers) !== true;
+    if (part.hidden || above.hidden || !part.hasAttribute("data-asks")) return;
+    [].forEach.call(part.querySelectorAll("input,select,textarea"), function (one) { note(answers, one); });
+  });
+}
+function tidy(one) {
+  var other = doc.getElementById(one.getAttribute("data-ticks"));
+  if (other && one.value) other.checked = true;
+  if (one.type === "checkbox" && one.checked) each(function (mate) {
+    if (mate.name === one.name && mate !== one &&
+      (one.hasAttribute("data-alone") || mate.hasAttribute("data-alone"))) mate.checked = false;
+  });
+}
 function filled() {
   var pairs = [];
   each(function (one, picked) {
@@ -107,7 +173,11 @@ function plainly() {
   form.submit();
 }
 
-function changed() { save(false); }
+function changed(event) {
+  tidy(event.target);
+  ask();
+  save(false);
+}
 form.addEventListener("change", changed);
 form.addEventListener("input", changed);
 form.addEventListener("click", function (event) { native = event.target.name === "_show"; });
@@ -128,6 +198,8 @@ else if (old) {
   restore(old);
   if (old.sent) send();
 }
+
+ask();
 
 // Reading aloud, where the phone has a voice for this page's language.
 var speech = window.speechSynthesis, language = doc.documentElement.lang.slice(0, 2), voice;
