@@ -1,10 +1,12 @@
 """From answer sheets to one wide, coded table: a row per submission, columns per question."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import pandas as pd
 
+from surveys.answers import asked_questions
+from surveys.logic import is_date, is_number
 from surveys.questionnaire import Question, QuestionKind, Questionnaire
 
 Answer = str | Sequence[str]
@@ -31,9 +33,17 @@ def build_frame(questionnaire: Questionnaire, rows: Iterable[SubmissionRow]) -> 
 
     Returns
         One row per submission: `key` and `channel` (str), `area` (int64), `batch` (Int64); then
-        for a single-choice question a categorical column named by its id, whose categories are
-        all its codes in printed order; for a select-all question one nullable boolean column per
-        option, `option_column(id, code)`. A question left blank is missing in all its columns.
+        single, scale, nps: a categorical column named by the id, whose categories are all its
+            codes in printed order;
+        matrix: such a column for each row, `QUESTION.ROW`;
+        multiple: one nullable boolean column per option, `option_column(id, code)`;
+        number: float64; date: datetime64[s];
+        ranking: the rank (Int64) for each option, `QUESTION.OPTION`;
+        text, number, date, ranking: one nullable boolean column for each 不清楚 or 不适用 option,
+            `option_column(id, code)`;
+        a question that the logic asks of some only: `asked_column(id)` (bool).
+        A question that was left blank or not asked is missing in all its columns but the last.
+        Texts are in no frame.
 
     Raises
         ValueError: an unknown question or option, an answer of the wrong shape, a key that
@@ -53,13 +63,27 @@ def build_frame(questionnaire: Questionnaire, rows: Iterable[SubmissionRow]) -> 
         "batch": pd.Series([row.batch for row in sheets], dtype="Int64"),
     }
     for question in questionnaire.questions:
-        columns |= _question_columns(question, [row.answers.get(question.id) for row in sheets])
-    return pd.DataFrame(columns)
+        columns |= _question_columns(question, [row.answers for row in sheets])
+    return pd.DataFrame(columns | _asked_columns(questionnaire, sheets))
 
 
 def option_column(question_id: str, code: str) -> str:
-    """Return the name of the column that says who chose this option of a select-all question."""
+    """Return the name of the column that says who chose this option among others."""
     return f"{question_id}:{code}"
+
+
+def asked_column(question_id: str) -> str:
+    """Return the name of the column that says whom the logic asked this question.
+
+    Only questions that it does not ask of everybody have one. The rows of a matrix share theirs.
+    """
+    return f"{question_id.partition('.')[0]}?"
+
+
+def were_asked(frame: pd.DataFrame, question_id: str) -> pd.Series:
+    """Return for every person whether they were asked a question, or the row of a matrix."""
+    everybody = pd.Series(data=True, index=frame.index, dtype="bool")
+    return frame.get(asked_column(question_id), everybody)
 
 
 def option_counts(frame: pd.DataFrame, question: Question) -> dict[str, int]:
@@ -78,10 +102,89 @@ def count_answered(frame: pd.DataFrame, question: Question) -> int:
     return int(frame[question.id].count())
 
 
-def _question_columns(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:
-    if question.kind is QuestionKind.MULTIPLE:
-        return _chosen_options(question, answers)
-    return {question.id: _chosen_option(question, answers)}
+def _question_columns(
+    question: Question, sheets: Sequence[Mapping[str, Answer]]
+) -> dict[str, pd.Series]:
+    answers = [sheet.get(question.id) for sheet in sheets]
+    match question.kind:
+        case QuestionKind.MULTIPLE:
+            return _chosen_options(question, answers)
+        case QuestionKind.SINGLE | QuestionKind.SCALE | QuestionKind.NPS | QuestionKind.MATRIX:
+            return {
+                part.id: _chosen_option(part, [sheet.get(part.id) for sheet in sheets])
+                for part in question.parts
+            }
+        case QuestionKind.NUMBER | QuestionKind.DATE:
+            return _typed_values(question, answers) | _unsure_flags(question, answers)
+        case QuestionKind.RANKING:
+            return _ranks(question, sheets)
+        case QuestionKind.TEXT | QuestionKind.INFORMATION:
+            return _unsure_flags(question, answers)
+        case _:
+            assert_never(question.kind)
+
+
+def _asked_columns(
+    questionnaire: Questionnaire, sheets: Sequence[SubmissionRow]
+) -> dict[str, pd.Series]:
+    """Say who was asked what, decided again from the answers: what was not asked is not stored."""
+    routed = [
+        question.id
+        for section in questionnaire.sections
+        for question in section.questions
+        if section.relevant or question.relevant
+    ]
+    if not routed:
+        return {}
+    asked = [asked_questions(questionnaire, row.answers) for row in sheets]
+    return {
+        asked_column(name): pd.Series([name in each for each in asked], dtype="bool")
+        for name in routed
+    }
+
+
+def _typed_values(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:
+    typed = [None if answer in question.codes else answer for answer in answers]
+    for answer in typed:
+        if answer is not None and not _is_typed(question, answer):
+            raise ValueError(f"{question.id}: {answer!r} is no {question.kind}")
+    dtype = "float64" if question.kind is QuestionKind.NUMBER else "datetime64[s]"
+    return {question.id: pd.Series(typed, dtype=dtype)}
+
+
+def _is_typed(question: Question, answer: Answer) -> bool:
+    if not isinstance(answer, str):
+        return False
+    return is_number(answer) if question.kind is QuestionKind.NUMBER else is_date(answer)
+
+
+def _ranks(question: Question, sheets: Sequence[Mapping[str, Answer]]) -> dict[str, pd.Series]:
+    names = [f"{question.id}.{option.code}" for option in question.ranked]
+    ranks = {name: [sheet.get(name) for sheet in sheets] for name in names}
+    possible = {str(rank) for rank in range(1, len(names) + 1)}
+    for name, given in ranks.items():
+        for rank in given:
+            if rank is not None and rank not in possible:
+                raise ValueError(f"{name}: {rank!r} is no rank")
+    answers = [
+        sheet.get(question.id) or next((sheet[name] for name in names if name in sheet), None)
+        for sheet in sheets
+    ]
+    numbers = {
+        name: pd.Series([None if rank is None else int(str(rank)) for rank in given], dtype="Int64")
+        for name, given in ranks.items()
+    }
+    return numbers | _unsure_flags(question, answers)
+
+
+def _unsure_flags(question: Question, answers: Sequence[Answer | None]) -> dict[str, pd.Series]:
+    return {
+        option_column(question.id, option.code): pd.Series(
+            [None if answer is None else answer == option.code for answer in answers],
+            dtype="boolean",
+        )
+        for option in question.unsure
+    }
 
 
 def _chosen_option(question: Question, answers: Sequence[Answer | None]) -> pd.Series:
@@ -113,7 +216,7 @@ def _refuse_doubled(keys: Sequence[Hashable]) -> None:
 def _refuse_unknown_questions(
     questionnaire: Questionnaire, sheets: Iterable[SubmissionRow]
 ) -> None:
-    known = {question.id for question in questionnaire.questions}
+    known = {name for question in questionnaire.questions for name in question.fields}
     if clash := known & set(ABOUT):
         raise ValueError(f"questions must not be named {sorted(clash)}")
     for row in sheets:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.frames import option_column
+from analysis.frames import option_column, were_asked
 from analysis.intervals import Interval, wilson
 from surveys.questionnaire import (
     Base,
@@ -55,7 +55,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Item answers that are not in the base, by reason.
+    """Item answers that are not in the base, by reason; whoever was not asked left nothing out.
 
     `unsure` are 不清楚 and 不适用 together: the measure's `unsure` codes do not tell them apart.
     """
@@ -76,10 +76,12 @@ class Rate:
     `value` is exact, 0 to 1. For one question it is `numerator / base`. A composite counts item
     answers, several per person: `numerator` and `base` are sums over its items, and with the rule
     `mean` its value is the mean of the item rates, which equals their quotient only where all
-    items have the same base. `base + left_out.total` is `asked` times the number of items.
+    items have the same base. `base + left_out.total` is how often an item was asked: without logic
+    `asked` times the number of items.
 
-    `asked` is the number of people, `respondents` those of them who are in the base of at least
-    one item. `interval` is None where the sample allows none; `interval_note` then says why.
+    `asked` is the number of people who were asked at least one item (with the base `interviewed`
+    everybody), `respondents` those of them who are in the base of at least one item. `interval` is
+    None where the sample allows none; `interval_note` then says why.
     """
 
     measure: str
@@ -120,6 +122,7 @@ class _Marks:
 
     positive: _Flags
     counted: _Flags
+    asked: _Flags
     blank: _Flags
     unsure: _Flags
 
@@ -237,7 +240,7 @@ def describe(measure: Measure, questionnaire: Questionnaire) -> str:
         KeyError: the questionnaire lacks one of the measure's questions.
     """
     items = "、".join(_describe_item(item, questionnaire) for item in measure.items)
-    people = "实际调查人数" if measure.base is Base.INTERVIEWED else "有效作答人数"
+    people = _PEOPLE[measure.base]
     match measure.composite:
         case Composite.MEAN:
             rate = f"{items}的人数，各占{people}的比例，再取各题平均"
@@ -250,6 +253,13 @@ def describe(measure: Measure, questionnaire: Questionnaire) -> str:
     return f"{rate}（{'，'.join(_describe_left_out(measure))}）。"
 
 
+_PEOPLE = {
+    Base.INTERVIEWED: "实际调查人数",
+    Base.ROUTED: "问到该题的人数",
+    Base.VALID: "有效作答人数",
+}
+
+
 def _marks(frame: pd.DataFrame, measure: Measure) -> _Marks:
     """Mark every item's answers; the arrays have a column per item."""
     answers = [(frame[item.question], item) for item in measure.items]
@@ -258,6 +268,7 @@ def _marks(frame: pd.DataFrame, measure: Measure) -> _Marks:
         chosen=_columns(column.isin(list(item.positive)) for column, item in answers),
         answered=_columns(column.notna() for column, _ in answers),
         unsure=_columns(column.isin(list(item.unsure)) for column, item in answers),
+        asked=_columns(were_asked(frame, item.question) for item in measure.items),
     )
 
 
@@ -271,6 +282,7 @@ def _option_marks(frame: pd.DataFrame, measure: Measure, code: str) -> _Marks:
         chosen=_columns([column.fillna(value=False)]),
         answered=_columns([column.notna()]),
         unsure=_columns([unsure.any(axis=1)]),
+        asked=_columns([were_asked(frame, item.question)]),
     )
 
 
@@ -283,15 +295,25 @@ def _columns(flags: Iterable["pd.Series[bool]"]) -> _Flags:
     return np.column_stack([column.to_numpy(dtype=np.bool_) for column in flags])
 
 
-def _within_base(measure: Measure, chosen: _Flags, answered: _Flags, unsure: _Flags) -> _Marks:
+def _within_base(
+    measure: Measure, *, chosen: _Flags, answered: _Flags, unsure: _Flags, asked: _Flags
+) -> _Marks:
     """Apply the measure's base: who counts, and why the others do not."""
-    counted = np.ones_like(answered) if measure.base is Base.INTERVIEWED else answered.copy()
+    match measure.base:
+        case Base.INTERVIEWED:
+            asked = np.ones_like(asked)
+            counted = asked.copy()
+        case Base.ROUTED:
+            counted = asked.copy()
+        case Base.VALID:
+            counted = answered.copy()
     if measure.dont_know is DontKnow.LEFT_OUT:
         counted &= ~unsure
     return _Marks(
         positive=chosen & counted,
         counted=counted,
-        blank=~answered & ~counted,
+        asked=asked,
+        blank=asked & ~answered & ~counted,
         unsure=unsure & ~counted,
     )
 
@@ -310,7 +332,7 @@ def _rate(marks: _Marks, measure: Measure, design: Design, option: str | None = 
         numerator=sum(positives),
         base=sum(bases),
         value=value,
-        asked=len(marks.counted),
+        asked=int(marks.asked.any(axis=1).sum()),
         respondents=marks.respondents,
         left_out=LeftOut(int(marks.blank.sum()), int(marks.unsure.sum())),
         effective_n=effective_n,
@@ -412,12 +434,12 @@ def _group_rate(group: Group, rate: Rate | None, *, is_hidden: bool) -> GroupRat
 
 def _describe_item(item: Item, questionnaire: Questionnaire) -> str:
     question = questionnaire.question(item.question)
-    texts = [f"“{option.text}”" for option in question.options if option.code in item.positive]
+    texts = [f"“{option.text}”" for option in question.choices if option.code in item.positive]
     return f"第{question.number}题选{'或'.join(texts)}"
 
 
 def _describe_left_out(measure: Measure) -> Iterator[str]:
-    yield "未作答的计入" if measure.base is Base.INTERVIEWED else "未作答的不计入"
+    yield "未作答的不计入" if measure.base is Base.VALID else "未作答的计入"
     if any(item.unsure for item in measure.items):
         left_out = measure.dont_know is DontKnow.LEFT_OUT
         yield "答不清楚、不适用的" + ("不计入" if left_out else "计入")

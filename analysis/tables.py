@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pandas as pd
 
-from analysis.frames import count_answered, option_counts
-from surveys.questionnaire import Question, Questionnaire, Table, TableLayout
+from analysis.frames import count_answered, option_column, option_counts, were_asked
+from surveys.questionnaire import Question, QuestionKind, Questionnaire, Table, TableLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class FrequencyRow:
 class FrequencyBlock:
     """One question: its rows in printed order, how many answered (`n`), how many left it blank.
 
-    The counts of a single-choice question sum to `n`; those of a select-all question may exceed
-    it, since its shares are shares of people.
+    Whoever the logic did not ask is in neither. The counts of a single-choice question sum to `n`;
+    those of a select-all question may exceed it, since its shares are shares of people.
     """
 
     question: str
@@ -35,14 +35,38 @@ class FrequencyBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberSummary:
+    """A number question: how many gave a number (`n`), and what these numbers are like.
+
+    `unsure` chose 不清楚 or 不适用 instead. The figures are in the question's `unit`, and None when
+    nobody gave a number; a mean of nothing is not 0.
+    """
+
+    question: str
+    heading: str
+    unit: str
+    n: int
+    unsure: int
+    blank: int
+    mean: float | None
+    median: float | None
+    lowest: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FrequencyTable:
-    """A table of blocks; `show_total` says whether a 合计 row with n is printed."""
+    """A table of blocks; `show_total` says whether a 合计 row with n is printed.
+
+    Numbers have no frequencies; they stand in `summaries`.
+    """
 
     id: str
     title: str
     layout: TableLayout
     blocks: tuple[FrequencyBlock, ...]
     show_total: bool
+    summaries: tuple[NumberSummary, ...] = ()
 
 
 def frequency_table(
@@ -56,18 +80,29 @@ def frequency_table(
 
     Returns
         Counts and exact shares of those who answered; a question that nobody answered has
-        counts of 0 and no shares.
+        counts of 0 and no shares. A number question has a summary instead.
 
     Raises
         KeyError: the questionnaire lacks one of the table's questions.
 
     Example: table 7 of Beian 2020 is 知道 82 and 不知道 21, n = 103, share 82/103.
     """
-    blocks = tuple(
-        _block(frame, questionnaire.question(question_id), heading)
+    asked = [
+        (questionnaire.question(question_id), heading)
         for question_id, heading in zip(table.questions, table.headings, strict=True)
+    ]
+    return FrequencyTable(
+        id=table.id,
+        title=table.title,
+        layout=table.layout,
+        blocks=tuple(_block(frame, *each) for each in asked if not _is_number(each[0])),
+        show_total=table.show_total,
+        summaries=tuple(_summary(frame, *each) for each in asked if _is_number(each[0])),
     )
-    return FrequencyTable(table.id, table.title, table.layout, blocks, table.show_total)
+
+
+def _is_number(question: Question) -> bool:
+    return question.kind is QuestionKind.NUMBER
 
 
 def _block(frame: pd.DataFrame, question: Question, heading: str) -> FrequencyBlock:
@@ -80,6 +115,25 @@ def _block(frame: pd.DataFrame, question: Question, heading: str) -> FrequencyBl
             count=counts[option.code],
             share=Fraction(counts[option.code], n) if n else None,
         )
-        for option in question.options
+        for option in question.choices
     )
-    return FrequencyBlock(question.id, heading, rows, n, blank=len(frame) - n)
+    asked = int(were_asked(frame, question.id).sum())
+    return FrequencyBlock(question.id, heading, rows, n, blank=asked - n)
+
+
+def _summary(frame: pd.DataFrame, question: Question, heading: str) -> NumberSummary:
+    numbers = frame[question.id].dropna()
+    unsure = frame[[option_column(question.id, code) for code in question.codes]]
+    n, unsure_count = len(numbers), int(unsure.sum().sum())
+    return NumberSummary(
+        question=question.id,
+        heading=heading,
+        unit=question.unit,
+        n=n,
+        unsure=unsure_count,
+        blank=int(were_asked(frame, question.id).sum()) - n - unsure_count,
+        mean=float(numbers.mean()) if n else None,
+        median=float(numbers.median()) if n else None,
+        lowest=float(numbers.min()) if n else None,
+        highest=float(numbers.max()) if n else None,
+    )

@@ -314,6 +314,9 @@ def _table_faults(table: Table, questions: dict[str, Question]) -> Iterator[Faul
             yield Fault(f"{place}.questions", f"矩阵题“{name}”须写明是哪一行（题目编号.行编号）")
         elif questions[name].kind not in _COUNTED:
             yield Fault(f"{place}.questions", f"题目“{name}”不能列频数")
+    is_beside = table.layout is TableLayout.SIDE_BY_SIDE
+    if is_beside and any(question.kind is QuestionKind.NUMBER for question in known):
+        yield Fault(f"{place}.questions", "并列的表里不能有数字题")
     texts = {tuple(option.text for option in question.choices) for question in known}
-    if table.layout is TableLayout.SIDE_BY_SIDE and len(texts) > 1:
+    if is_beside and len(texts) > 1:
         yield Fault(f"{place}.questions", "并列的题目选项文字须完全相同")

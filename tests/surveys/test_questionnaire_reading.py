@@ -203,6 +203,188 @@ CONTRADICTIONS = {
 }
 
 
+def of_kind(kind: str, **changes: object) -> Document:
+    return question("q1", **{"kind": kind, "options": [], **changes})
+
+
+def routed(**changes: object) -> Document:
+    """Three questions: a single choice, a number, and one that the changes are about."""
+    return document(
+        question("q1"),
+        question("q2", kind="number", options=[], unit="次"),
+        question("q3", **changes),
+    )
+
+
+MATRIX = of_kind("matrix", points=5, rows=[{"id": "a", "text": "甲"}, {"id": "b", "text": "乙"}])
+RATE = measure("m")
+
+KINDS = {
+    "a limit on a single choice": (
+        document(question("q1", most=1)),
+        ("questions.q1.most", "single 题不能写这一项"),
+    ),
+    "options of an information": (
+        document(of_kind("information", options=[UNSURE])),
+        ("questions.q1.options", "information 题不能写这一项"),
+    ),
+    "a unit of a date": (
+        document(of_kind("date", unit="天")),
+        ("questions.q1.unit", "date 题不能写这一项"),
+    ),
+    "a scale with neither points nor options": (
+        document(of_kind("scale")),
+        ("questions.q1.options", "至少要有 2 项，现有 0 项"),
+    ),
+    "a scale with points and ordinary options": (
+        document(of_kind("scale", points=5, options=[option("good", "满意")])),
+        ("questions.q1.options.good", "这种题只能有不清楚、不适用的选项"),
+    ),
+    "ends of a scale of options": (
+        document(question("q1", kind="scale", ends=["低", "高"])),
+        ("questions.q1.ends", "写明 points 时才能写两端的文字"),
+    ),
+    "a matrix without rows": (
+        document(of_kind("matrix", points=5)),
+        ("questions.q1.rows", "矩阵题至少要有一行"),
+    ),
+    "two rows with one id": (
+        document(of_kind("matrix", points=5, rows=[{"id": "a", "text": "甲"}] * 2)),
+        ("questions.q1.rows.a", "编号“a”出现了 2 次"),
+    ),
+    "a ranking of one": (
+        document(of_kind("ranking", options=[option("a", "甲"), UNSURE])),
+        ("questions.q1.options", "至少要有 2 个可以排序的选项"),
+    ),
+    "more choices than options": (
+        document(question("q1", kind="multiple", most=3)),
+        ("questions.q1.most", "只有 2 个选项"),
+    ),
+    "fewest above most": (
+        document(question("q1", kind="multiple", fewest=2, most=1)),
+        ("questions.q1.most", "不能小于 fewest"),
+    ),
+    "lowest above highest": (
+        document(of_kind("number", lowest=2, highest=1.5)),
+        ("questions.q1.highest", "不能小于 lowest"),
+    ),
+    "earliest after latest": (
+        document(of_kind("date", earliest="2026-03-05", latest="2026-03-04")),
+        ("questions.q1.latest", "不能小于 earliest"),
+    ),
+    "words beside a scale's option": (
+        document(
+            question("q1", kind="scale", options=[UNSURE, option("a", "甲", takes_text=True)])
+        ),
+        ("questions.q1.options.a.takes_text", "只有单选题、多选题的选项能写这一项"),
+    ),
+    "an exclusive option of a single choice": (
+        document(question("q1", options=[UNSURE, option("a", "甲", exclusive=True)])),
+        ("questions.q1.options.a.exclusive", "只有多选题的选项能写这一项"),
+    ),
+    "a rate over a whole matrix": (
+        document(MATRIX, measures=[RATE]),
+        ("measures.m.items.q1", "矩阵题须写明是哪一行（题目编号.行编号）"),
+    ),
+    "a rate over a row that is not there": (
+        document(MATRIX, measures=[measure("m", items=[{"question": "q1.c", "positive": ["5"]}])]),
+        ("measures.m.items", "没有题目“q1.c”"),
+    ),
+    "a rate over numbers": (
+        document(of_kind("number"), measures=[RATE]),
+        ("measures.m.items.q1", "这种题不能算率"),
+    ),
+    "a table of a whole matrix": (
+        document(MATRIX, tables=[table(questions=["q1"], headings=["甲"])]),
+        ("tables.table-1.questions", "矩阵题“q1”须写明是哪一行（题目编号.行编号）"),
+    ),
+    "numbers beside each other": (
+        document(of_kind("number"), tables=[table(questions=["q1"], headings=["甲"])]),
+        ("tables.table-1.questions", "并列的表里不能有数字题"),
+    ),
+    "a constraint that says nothing": (
+        routed(constraint="q3 = 'good'"),
+        ("questions.q3.constraint_message", "条件与不符时的提示须一起写"),
+    ),
+    "an expression that cannot be read": (
+        routed(relevant="q1 = "),
+        ("questions.q3.relevant", "第 6 个字：这里应为题目编号、数字或加引号的文字，不是结尾"),
+    ),
+    "an expression over what comes later": (
+        document(question("q1", relevant="q2 = 'good'"), question("q2")),
+        ("questions.q1.relevant", "第 1 个字：前面没有题目“q2”，只能引用前面的题目"),
+    ),
+    "an expression over the question itself": (
+        routed(relevant="q3 = 'good'"),
+        ("questions.q3.relevant", "第 1 个字：前面没有题目“q3”，只能引用前面的题目"),
+    ),
+    "an expression over an option that is not there": (
+        routed(relevant="q1 = 'great'"),
+        ("questions.q3.relevant", "第 6 个字：题目“q1”没有“great”这样的回答"),
+    ),
+    "a choice of an option that is not there": (
+        routed(relevant="selected(q1, 'great')"),
+        ("questions.q3.relevant", "第 10 个字：题目“q1”没有选项“great”"),
+    ),
+    "a choice among numbers": (
+        routed(relevant="selected(q2, 'a')"),
+        ("questions.q3.relevant", "第 10 个字：题目“q2”不是单选题或多选题"),
+    ),
+    "an order of options": (
+        routed(relevant="q1 < 'good'"),
+        ("questions.q3.relevant", "第 1 个字：题目“q1”的选项不能比大小"),
+    ),
+    "a number that is compared with a word": (
+        routed(relevant="not ('many' = q2)"),
+        ("questions.q3.relevant", "第 6 个字：题目“q2”没有“many”这样的回答"),
+    ),
+    "several choices that are compared with one": (
+        document(MULTIPLE, question("q2", relevant="q1 = 'good'")),
+        (
+            "questions.q2.relevant",
+            "第 1 个字：题目“q1”不能直接比较，请用 selected、count 或 answered",
+        ),
+    ),
+    "an expression over a text that will be erased": (
+        document(of_kind("text"), question("q2", relevant="answered(q1)")),
+        ("questions.q2.relevant", "第 10 个字：题目“q1”的回答不能用在条件里"),
+    ),
+    "a language that has no name": (
+        document(translations={"xx": {"title": "?"}}),
+        (
+            "translations.xx",
+            "不支持的语言，可以用 zh-Hans、zh-Hant、en、ar、bo、ii、kk-Arab、ko、mn、ug、za",
+        ),
+    ),
+    "a translation into its own language": (
+        document(translations={"zh-Hans": {"title": "卫生院"}}),
+        ("translations.zh-Hans", "这就是问卷本来的语言"),
+    ),
+    "a translation of what is not there": (
+        document(translations={"en": {"title": "Clinic", "questions.q9.text": "?"}}),
+        ("translations.en.questions.q9.text", "问卷里没有这一处文字"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "fault"), KINDS.values(), ids=KINDS)
+def test_what_does_not_suit_a_kind_is_refused(given: Document, fault: tuple[str, str]) -> None:
+    assert faults(given) == [fault]
+
+
+def test_a_section_is_asked_after_earlier_sections_only() -> None:
+    given = document()
+    given["sections"][0]["relevant"] = "q1 = 'good'"
+    reason = "第 1 个字：前面没有题目“q1”，只能引用前面的题目"
+    assert faults(given) == [("sections.all.relevant", reason)]
+
+
+def test_every_fault_of_an_expression_is_reported() -> None:
+    given = routed(relevant="q8 = 'a' or q1 = 'b' or count(q9) > 1 or selected(q7, 'a')")
+    places = [reason.partition("：")[0] for _place, reason in faults(given)]
+    assert places == ["第 1 个字", "第 18 个字", "第 31 个字", "第 51 个字"]
+
+
 @pytest.mark.parametrize(("given", "fault"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_a_contradiction_is_refused_with_its_place(given: Document, fault: tuple[str, str]) -> None:
     assert faults(given) == [fault]
@@ -233,6 +415,34 @@ SHAPES = {
     "a Chinese id": (
         document(question("题一")),
         ("sections[1].questions[1].id", "只能用小写字母、数字、_ 和 -，以字母开头"),
+    ),
+    "a word where a number belongs": (
+        document(question("q1", kind="number", lowest="viel")),
+        ("sections[1].questions[1].lowest", "应为数字"),
+    ),
+    "an endless number": (
+        document(question("q1", kind="number", highest=float("inf"))),
+        ("sections[1].questions[1].highest", "应为数字"),
+    ),
+    "a word where a date belongs": (
+        document(question("q1", kind="date", latest="heute")),
+        ("sections[1].questions[1].latest", "应为日期，如 2026-03-05"),
+    ),
+    "three ends": (
+        document(question("q1", kind="nps", ends=["低", "中", "高"])),
+        ("sections[1].questions[1].ends", "最多 2 项，现有 3 项"),
+    ),
+    "one end": (
+        document(question("q1", kind="nps", ends=["低"])),
+        ("sections[1].questions[1].ends[2]", "缺少这一项"),
+    ),
+    "an empty translation": (
+        document(translations={"en": {"title": ""}}),
+        ("translations.en.title", "不能为空"),
+    ),
+    "text where translations belong": (
+        document(translations="en"),
+        ("translations", "应为一组键值"),
     ),
     "text where a list belongs": (document(sections="全部"), ("sections", "应为列表")),
     "text where a table belongs": (document(source="report"), ("source", "应为一组键值")),

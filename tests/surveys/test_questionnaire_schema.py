@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 
 import surveys
 from surveys.library import FOLDER, bundled
-from surveys.reading import dump_json, json_schema
+from surveys.reading import dump_json, json_schema, load
 
 SCHEMA = Path(surveys.__path__[0]) / "questionnaire.schema.json"
-FILES = sorted(FOLDER.glob("*.toml"))
+FILES = [*sorted(FOLDER.glob("*.toml")), Path(__file__).parent / "every_kind.toml"]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,13 @@ def test_the_stored_schema_is_the_generated_one() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_bundled_file_fits_the_schema(path: Path, validator: Draft202012Validator) -> None:
-    validator.validate(tomllib.loads(path.read_text(encoding="utf-8")))
+def test_a_file_fits_the_schema(path: Path, validator: Draft202012Validator) -> None:
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    validator.validate(json.loads(json.dumps(document, default=str)))  # JSON knows no dates
 
 
 def test_a_snapshot_fits_the_schema(validator: Draft202012Validator) -> None:
-    for found in bundled().values():
+    for found in [*bundled().values(), load(FILES[-1])]:
         validator.validate(json.loads(dump_json(found)))
 
 
