@@ -93,9 +93,7 @@ def test_the_pages_without_a_form(
 
 
 @SIZES
-def test_the_receipt(
-    size: str, live_phone: OpenPhone, live_site: Site, live_card: NextCard
-) -> None:
+def test_the_receipt(size: str, live_phone: OpenPhone, live_card: NextCard) -> None:
     page = live_phone()
     page.goto(f"{live_card()}?size={size}")
     tick(page)
