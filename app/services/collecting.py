@@ -167,10 +167,14 @@ def ensure_open(invitation: Invitation, now: datetime) -> None:
         raise CardSpent
     match invitation.survey_state:
         case SurveyState.PAUSED:
-            raise SurveyNotOpen(_("本次调查暂停填写，恢复后可用原来的卡片继续。"))
+            when = instant(invitation.closes_at)
+            raise SurveyNotOpen(
+                _("本次调查暂停填写，恢复后可用原来的卡片继续，到 %(when)s 为止。", when=when)
+            )
         case SurveyState.CLOSED:
             raise SurveyNotOpen(_("本次调查已经结束，谢谢您的关心。"))
         case SurveyState.DRAFT:
+            _ensure_within(invitation, now)  # says when it is planned to begin
             raise SurveyNotOpen(_("本次调查还没有开始。"))
         case SurveyState.OPEN:
             _ensure_within(invitation, now)

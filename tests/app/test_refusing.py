@@ -244,7 +244,17 @@ def test_a_large_upload_is_refused(visitor: Visitor, path: str) -> None:
 
 CLOSED_DOORS = {
     "draft": ({"state": SurveyState.DRAFT}, "本次调查还没有开始。"),
-    "paused": ({"state": SurveyState.PAUSED}, "本次调查暂停填写，恢复后可用原来的卡片继续。"),
+    "planned": (
+        {"state": SurveyState.DRAFT, "opens_at": NOW + timedelta(days=2)},
+        f"本次调查将于 {instant(NOW + timedelta(days=2))} 开始，请到时再来。",
+    ),
+    "paused": (
+        {"state": SurveyState.PAUSED},
+        (
+            "本次调查暂停填写，恢复后可用原来的卡片继续，"
+            f"到 {instant(NOW + timedelta(days=30))} 为止。"
+        ),
+    ),
     "closed": ({"state": SurveyState.CLOSED}, "本次调查已经结束，谢谢您的关心。"),
     "early": (
         {"opens_at": NOW + timedelta(days=2)},

@@ -117,6 +117,7 @@ PROPERTIES = {
     "letter-spacing",
     "opacity",
     "overflow-wrap",
+    "unicode-bidi",
 }
 EXTRAS = {"accent-color", "scroll-margin-top"}  # without them the page is a little less handsome
 SELECTORS = {":checked", ":focus", "::placeholder"}
