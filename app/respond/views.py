@@ -225,14 +225,15 @@ def _render_form(
     **filled: object,
 ) -> str:
     shown = {"chosen": {}, "faults": {}, "stale": False, "again": bool(filled), **filled}
-    offered = {language.tag: language for language in questionnaire.languages}
-    language = offered.get(request.args.get("lang", ""), questionnaire.languages[0])
+    own, *others = questionnaire.languages
+    offered = {each.tag: each for each in (own, *sorted(others, key=lambda each: each.tag))}
+    language = offered.get(request.args.get("lang", ""), own)
     return render_template(
         "respond/form.html",
         invitation=invitation,
         questionnaire=questionnaire.in_language(language.tag),
         language=language,
-        languages=questionnaire.languages,
+        languages=tuple(offered.values()),
         token=token,
         key=key,
         fault_sentence=wording.fault_sentence,

@@ -126,7 +126,7 @@ def test_nothing_that_was_filled_in_is_lost(visitor: Visitor, path: str) -> None
 def test_the_questionnaires_languages_are_offered(visitor: Visitor, path: str) -> None:
     page = visitor.get(path, size="l")
     links = [each.attributes["href"] for each in page.html.all("p", **{"class": "s"})[0].all("a")]
-    assert links == ["?", "?size=l&lang=en", "?size=l&lang=ar"]
+    assert links == ["?", "?size=l&lang=ar", "?size=l&lang=en"]
 
 
 def test_a_page_is_read_from_right_to_left(visitor: Visitor, path: str) -> None:
