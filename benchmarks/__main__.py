@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import client, database, report
 from benchmarks.client import Job, Kind
 from benchmarks.page import PageSize, measure_page
+from benchmarks.paint import Paint, measure_paints
 from benchmarks.report import Round
 from benchmarks.server import CannotMeasure, Server, running
 from benchmarks.yardsticks import durable_commits
@@ -53,6 +54,7 @@ class Measured:
     """Everything that one run found."""
 
     page: PageSize
+    paints: list[Paint]
     rounds: list[Round]
     faults: list[str]
 
@@ -64,6 +66,7 @@ def measure(plan: Plan, folder: Path, database_url: str) -> Measured:
     field = database.prepare(variables, plan.cards)
     with running("wsgi", variables, folder / "server.log") as server:
         page = measure_page(server.port, field.cards[-1])
+        paints = measure_paints(server.port, field.cards[-1])
         bare = f"benchmarks.yardsticks:bare_app({page.identity})"
         with running(bare, variables, folder / "bare.log") as beside:
             stage = Stage(server, beside, commits_url, page)
@@ -72,7 +75,7 @@ def measure(plan: Plan, folder: Path, database_url: str) -> Measured:
     receipts = [receipt for one in rounds for receipt in one.outcome.receipts]
     faults += database.faults_after(variables, field, receipts)
     faults += [f"the page made {page.requests} requests"] if page.requests != 1 else []
-    return Measured(page, rounds, faults)
+    return Measured(page, paints, rounds, faults)
 
 
 def _rounds(plan: Plan, stage: Stage, cards: list[str]) -> Iterator[Round]:
@@ -100,10 +103,10 @@ def _round(server: Server, kind: Kind, level: int, paths: list[str], answers: st
 def _print(found: Measured, warm_ups: int) -> None:
     shown = found.rounds[warm_ups:]
     parts: tuple[Callable[[], Iterator[str]], ...] = (
-        lambda: report.page_lines(found.page),
+        lambda: report.page_lines(found.page, found.paints),
         lambda: report.round_lines(shown),
         lambda: report.ratio_lines(shown),
-        lambda: report.aim_lines(found.page, shown),
+        lambda: report.aim_lines(found.page, found.paints, shown),
     )
     for part in parts:
         print("\n".join(part()), end="\n\n")

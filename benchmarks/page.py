@@ -81,7 +81,8 @@ def measure_page(port: int, path: str) -> PageSize:
         compressed=len(packed),
         head=head,
         requests=1 + len(reader.resources),
-        questions=len(reader.options) + len(reader.multiple),
+        # Who fills the form in is asked too, but is no question of the survey.
+        questions=len(reader.options.keys() - {"_by"}) + len(reader.multiple),
         body=len(body),
         answers=answers,
     )

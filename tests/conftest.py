@@ -671,7 +671,8 @@ class Visitor:
         self.client = app.test_client()
 
     def get(self, path: str, *, status: int | None = 200, **query: str) -> Page:
-        response = self.client.get(path, query_string=query, headers={"Accept-Encoding": "gzip"})
+        packed = {"Accept-Encoding": "gzip"}
+        response = self.client.get(path, query_string=query or None, headers=packed)
         return _read(path, response, status)
 
     def post(
@@ -699,9 +700,9 @@ class Visitor:
         return self.post(action or path, {**fields, **changes}, status=status)
 
     def open_form(self, path: str) -> dict[str, list[str]]:
-        """Open a resident's form and return its token and key."""
+        """Open a resident's form and return its token and key, and who fills it in."""
         fields = self.get(path).fields()
-        return {name: fields[name] for name in ("_token", "key")}
+        return {name: fields[name] for name in ("_token", "key", "_by")}
 
     def submit(
         self,
@@ -796,18 +797,19 @@ def _look_over_forms(html: Element, where: str) -> None:
 
 def _look_over_residents(page: Page, where: str) -> None:
     html, headers = page.html, page.response.headers
-    assert not html.all("script"), f"{where}: residents' pages work without JavaScript"
     for each in html:
         for name in ("href", "src", "action"):
             address = each.attributes.get(name, "")
             assert not re.match(r"(\w+:)?//", address), f"{where}: an external address, {address}"
     assert headers.get("Content-Encoding") == "gzip", f"{where}: sent uncompressed"
     assert page.size <= _LARGEST_PAGE, f"{where}: {page.size} bytes, more than one round trip"
-    for style in html.all("style"):
-        text = "".join(child for child in style.children if isinstance(child, str))
+    for part in [*html.all("style"), *html.all("script")]:
+        text = "".join(child for child in part.children if isinstance(child, str))
         digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
         allowed = headers["Content-Security-Policy"]
-        assert f"'sha256-{digest}'" in allowed, f"{where}: CSP does not allow the page's own style"
+        assert f"{part.tag}-src 'sha256-{digest}'" in allowed, (
+            f"{where}: CSP refuses its {part.tag}"
+        )
 
 
 NewVisitor = Callable[[], Visitor]

@@ -5,11 +5,12 @@ from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
-from app.models.submission import Channel, FreeText, Origin, Submission, SubmissionState
+from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 
 __all__ = [
     "Area",
+    "Assistance",
     "AuditEntry",
     "Base",
     "Batch",

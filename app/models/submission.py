@@ -34,6 +34,14 @@ class Origin(StrEnum):
     REPLAYED = "replayed"
 
 
+class Assistance(StrEnum):
+    """Who filled the form in (由谁填写): the person alone, another for them, or helped by staff."""
+
+    NONE = "none"
+    PROXY = "proxy"
+    STAFF = "staff"
+
+
 class Submission(Base):
     """One answer sheet; what was answered in it is never changed and never deleted.
 
@@ -60,6 +68,8 @@ class Submission(Base):
     origin: Mapped[Origin] = mapped_column(word(Origin))
     received_hour: Mapped[datetime] = mapped_column(Instant)
     duration_seconds: Mapped[int | None]
+    # None where nobody was asked: sheets that staff bring in, and rows from before the question.
+    assistance: Mapped[Assistance | None] = mapped_column(word(Assistance))
     state: Mapped[SubmissionState] = mapped_column(word(SubmissionState))
     answers: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[str] = mapped_column(String(64))

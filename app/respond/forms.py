@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from app.models import Assistance
 from app.services.collecting import Invitation
 
 # The form's last field. A body that was cut short on a weak network lacks it and is refused,
@@ -15,11 +16,17 @@ from app.services.collecting import Invitation
 END_FIELD = "_end"
 TOKEN_FIELD = "_token"  # noqa: S105 - a field's name
 KEY_FIELD = "key"
+ASSISTANCE_FIELD = "_by"
+SHOW_FIELD = "_show"
 LONGEST_DURATION = 24 * 60 * 60
 
 
 class BadForm(ValueError):  # noqa: N818 - an expected outcome, named for what it is
     """A form that this server did not make, or that did not arrive whole."""
+
+
+class ShowAgain(Exception):  # noqa: N818 - an expected outcome, named for what it is
+    """A half-filled form that is to be shown again, larger or in another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Form:
     key: uuid.UUID
     notice_number: int
     duration_seconds: int
+    assistance: Assistance
 
 
 def sign(secret: bytes, invitation: Invitation, issued: int | None = None) -> str:
@@ -39,26 +47,30 @@ def sign(secret: bytes, invitation: Invitation, issued: int | None = None) -> st
 
 
 def read(secret: bytes, invitation: Invitation, fields: Mapping[str, Sequence[str]]) -> Form:
-    """Check a sent form. Raises `BadForm`.
+    """Check a sent form. Raises `BadForm` or `ShowAgain`.
 
     A token has no age at which it dies: an old man may read for an hour, and whether the survey
     still runs is decided by the survey, not by the form. A notice that was corrected meanwhile
     does not refuse it either: it counts under the version that it showed.
     """
-    if END_FIELD not in fields:
+    if not {END_FIELD, SHOW_FIELD} & fields.keys():
         raise BadForm
     try:
         *shown, notice_number, issued = _serializer(secret).loads(fields.get(TOKEN_FIELD, [""])[0])
         key = uuid.UUID(fields.get(KEY_FIELD, [""])[0])
+        assistance = Assistance(fields.get(ASSISTANCE_FIELD, [Assistance.NONE])[0])
     except (BadSignature, ValueError, TypeError) as error:
         raise BadForm from error
     if shown != _shown(invitation):
         raise BadForm
+    if SHOW_FIELD in fields:
+        raise ShowAgain
     elapsed = int(time.time()) - int(issued)
     return Form(
         key,
         notice_number=notice_number,
         duration_seconds=min(max(elapsed, 0), LONGEST_DURATION),
+        assistance=assistance,
     )
 
 

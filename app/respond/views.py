@@ -1,10 +1,13 @@
 """A resident's way: open the page, send the answers, keep the receipt."""
 
 import hmac
+import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,11 +18,14 @@ from app import limits
 from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent, TooMany
+from app.headers import is_staff_side
 from app.language import chosen_language
-from app.respond import forms
+from app.respond import forms, wording
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
-from surveys.answers import InvalidAnswers, check
+from surveys import logic
+from surveys.answers import AnswerFault, InvalidAnswers, check
+from surveys.languages import LANGUAGES
 from surveys.questionnaire import Questionnaire
 
 blueprint = Blueprint("respond", __name__)
@@ -44,6 +50,19 @@ def limit_body() -> None:
     """Refuse a large body before it is read."""
     request.max_content_length = LARGEST_BODY
     request.max_form_memory_size = LARGEST_BODY
+
+
+@blueprint.app_context_processor
+def way_of_reading() -> dict[str, object]:
+    """Tell the pages in which size they are shown, and where another one is."""
+    return {"large": request.args.get("size") == "l", "switched": _switched, "kept": _kept()}
+
+
+@blueprint.url_defaults
+def keep_way_of_reading(_endpoint: str, values: dict[str, Any]) -> None:
+    """Carry size and language along in every address: these phones may refuse cookies."""
+    if not is_staff_side():
+        values.update(_kept())
 
 
 @blueprint.after_request
@@ -118,8 +137,8 @@ def receipt(receipt: str) -> ResponseReturnValue:
     """Say whether the answers with this receipt are counted, never what they say."""
     receipt = codes.fold(receipt).upper()
     with reading() as session:
-        state = collecting.find_receipt(session, receipt)
-    return render_template("respond/receipt.html", receipt=receipt, state=state)
+        state, key = collecting.find_receipt(session, receipt)
+    return render_template("respond/receipt.html", receipt=receipt, state=state, key=key)
 
 
 def _take(
@@ -137,15 +156,19 @@ def _take(
                 # What is stored already gets its receipt again, whatever the limit.
                 if admit is not None and not collecting.is_stored(session, form.key):
                     admit()
-            except (forms.BadForm, InvalidAnswers, TooMany) as refusal:
+            except (forms.ShowAgain, forms.BadForm, InvalidAnswers, TooMany) as reason:
                 collecting.ensure_open(invitation, _now())
-                return _form_again(invitation, questionnaire, fields, refusal)
+                return _form_again(invitation, questionnaire, fields, reason)
             delivery = Delivery(
-                form.key, sheet, form.duration_seconds, notice_number=form.notice_number
+                form.key,
+                sheet,
+                form.duration_seconds,
+                notice_number=form.notice_number,
+                assistance=form.assistance,
             )
             receipt = collecting.record_submission(session, invitation, delivery, keys, _now())
     except AnswerConflict as conflict:
-        return _conflict_page(conflict)
+        return _conflict_page(conflict, form.key)
     except CardSpent:
         stored = _receipt_in_cookie(code) if code is not None else None
         if stored is None:
@@ -158,8 +181,9 @@ def _take(
     return response
 
 
-def _conflict_page(conflict: AnswerConflict) -> ResponseReturnValue:
-    return render_template("respond/conflict.html", conflict=conflict), conflict.status
+def _conflict_page(conflict: AnswerConflict, key: uuid.UUID | None = None) -> ResponseReturnValue:
+    page = render_template("respond/conflict.html", conflict=conflict, key=key)
+    return page, conflict.status
 
 
 def _form_page(session: Session, invitation: Invitation) -> str:
@@ -169,6 +193,7 @@ def _form_page(session: Session, invitation: Invitation) -> str:
         invitation.survey_title,
         *(getattr(invitation, name) for name in collecting.NOTICE_COLUMNS),
         chosen_language(),
+        urlencode(_kept()),
     )
     if shape not in _empty_forms:
         if len(_empty_forms) == _MOST_EMPTY_FORMS:
@@ -181,16 +206,14 @@ def _form_page(session: Session, invitation: Invitation) -> str:
 
 
 def _form_again(
-    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, refusal: Exception
+    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, reason: Exception
 ) -> ResponseReturnValue:
     """Show the filled form again with everything that is wrong, and nothing lost."""
-    faults = refusal.faults if isinstance(refusal, InvalidAnswers) else ()
-    is_stale = isinstance(refusal, forms.BadForm)
+    faults = reason.faults if isinstance(reason, InvalidAnswers) else ()
+    stale = isinstance(reason, forms.BadForm)
     # A good token is kept, so that the time counts from the first look and not from the last.
     token = (
-        forms.sign(settings().keys.session, invitation)
-        if is_stale
-        else fields[forms.TOKEN_FIELD][0]
+        forms.sign(settings().keys.session, invitation) if stale else fields[forms.TOKEN_FIELD][0]
     )
     page = _render_form(
         invitation,
@@ -198,13 +221,20 @@ def _form_again(
         token,
         _key_or_new(fields),
         chosen=fields,
-        faults={fault.question: fault for fault in faults},
-        stale=is_stale,
-        refused=refusal.sentence if isinstance(refusal, TooMany) else None,
+        faults=_by_question(faults),
+        stale=stale,
+        refused=reason.sentence if isinstance(reason, TooMany) else None,
     )
-    if isinstance(refusal, TooMany):
-        return page, refusal.status, {"Retry-After": str(refusal.retry_seconds)}
-    return page, 400 if is_stale else 422
+    if isinstance(reason, TooMany):
+        return page, reason.status, {"Retry-After": str(reason.retry_seconds)}
+    return page, 422 if faults else 400 if stale else 200
+
+
+def _by_question(faults: Sequence[AnswerFault]) -> dict[str, list[AnswerFault]]:
+    found: dict[str, list[AnswerFault]] = {}
+    for fault in faults:
+        found.setdefault(fault.question, []).append(fault)
+    return found
 
 
 def _key_or_new(fields: Fields) -> str:
@@ -221,15 +251,49 @@ def _render_form(
     key: str,
     **filled: object,
 ) -> str:
-    shown = {"chosen": {}, "faults": {}, "stale": False, "refused": None, **filled}
+    shown = {
+        "chosen": {},
+        "faults": {},
+        "stale": False,
+        "refused": None,
+        "again": bool(filled),
+        **filled,
+    }
+    own, *others = questionnaire.languages
+    offered = {each.tag: each for each in (own, *sorted(others, key=lambda each: each.tag))}
+    language = offered.get(request.args.get("lang", ""), own)
     return render_template(
         "respond/form.html",
         invitation=invitation,
-        questionnaire=questionnaire,
+        questionnaire=questionnaire.in_language(language.tag),
+        language=language,
+        languages=tuple(offered.values()),
         token=token,
         key=key,
+        fault_sentence=wording.fault_sentence,
+        fault_anchor=wording.fault_anchor,
         **shown,
     )
+
+
+@blueprint.app_template_filter("logic")
+def logic_tree(expression: str) -> str:
+    """Return an expression as the page's script evaluates it."""
+    return json.dumps(logic.to_json(logic.parse(expression)), separators=(",", ":"))
+
+
+def _kept() -> dict[str, str]:
+    """Return how this page is read, as far as it is not the usual way."""
+    known = {"lang": LANGUAGES.keys(), "size": {"l"}}
+    asked = {name: request.args.get(name, "") for name in known}
+    return {name: value for name, value in asked.items() if value in known[name]}
+
+
+def _switched(**changes: str | None) -> str:
+    """Return this page's own address, read in another way."""
+    typed = {"code": request.args.get("code")} if request.endpoint == "respond.start" else {}
+    query = {**typed, **_kept(), **changes}
+    return "?" + urlencode({name: value for name, value in query.items() if value is not None})
 
 
 def _now() -> datetime:
@@ -248,7 +312,7 @@ def _set_receipt_cookie(response: Response, code: str, receipt: str) -> None:
         "receipt",
         f"{receipt}.{_cookie_signature(settings().keys, code, receipt)}",
         max_age=_COOKIE_DAYS * 24 * 60 * 60,
-        path=url_for("respond.card", code=code),
+        path=url_for("respond.card", code=code).partition("?")[0],
         httponly=True,
         secure=settings().cookie_secure,
         samesite="Lax",

@@ -15,6 +15,7 @@ from app.errors import AnswerConflict, CardNotFound, CardSpent, NotFound, Survey
 from app.errors import say as _
 from app.formats import instant
 from app.models import (
+    Assistance,
     Batch,
     Card,
     CardState,
@@ -73,6 +74,7 @@ class Delivery:
     duration_seconds: int | None = None
     origin: Origin = Origin.COLLECTED
     notice_number: int | None = None
+    assistance: Assistance | None = None
 
 
 NOTICE_COLUMNS = (*NOTICE_TEXTS, "erase_at")
@@ -183,10 +185,14 @@ def ensure_open(invitation: Invitation, now: datetime) -> None:
         raise CardSpent
     match invitation.survey_state:
         case SurveyState.PAUSED:
-            raise SurveyNotOpen(_("本次调查暂停填写，恢复后可用原来的卡片继续。"))
+            when = instant(invitation.closes_at)
+            raise SurveyNotOpen(
+                _("本次调查暂停填写，恢复后可用原来的卡片继续，到 %(when)s 为止。", when=when)
+            )
         case SurveyState.CLOSED:
             raise SurveyNotOpen(_("本次调查已经结束，谢谢您的关心。"))
         case SurveyState.DRAFT:
+            _ensure_within(invitation, now)  # says when it is planned to begin
             raise SurveyNotOpen(_("本次调查还没有开始。"))
         case SurveyState.OPEN:
             _ensure_within(invitation, now)
@@ -274,6 +280,7 @@ def _insert(
         # Anonymity (SECURITY.md): no instant finer than the hour.
         "received_hour": now.replace(minute=0, second=0, microsecond=0),
         "duration_seconds": delivery.duration_seconds,
+        "assistance": delivery.assistance,
         "state": SubmissionState.VALID,
         "answers": dict(delivery.sheet.answers),
         "digest": delivery.sheet.digest(),
@@ -329,12 +336,15 @@ def _are_its_texts(session: Session, delivery: Delivery) -> bool:
     return None in stored.values() or stored == delivery.sheet.texts
 
 
-def find_receipt(session: Session, receipt: str) -> SubmissionState:
-    """Return the state of the submission with this receipt, and nothing else of it.
+def find_receipt(session: Session, receipt: str) -> tuple[SubmissionState, uuid.UUID]:
+    """Return state and key of the submission with this receipt, and nothing else of it.
 
+    The key is how the phone that made it knows which answers it need no longer keep.
     Raises `NotFound`.
     """
-    state = session.scalar(select(Submission.state).where(Submission.receipt == receipt))
-    if state is None:
+    query = select(Submission.state, Submission.key).where(Submission.receipt == receipt)
+    row = session.execute(query).one_or_none()
+    if row is None:
         raise NotFound
-    return state
+    state, key = row
+    return state, key

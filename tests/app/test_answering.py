@@ -66,8 +66,10 @@ def test_the_form_tells_who_asks_and_why(visitor: Visitor, path: str) -> None:
 
 def test_the_form_asks_everything_and_chooses_nothing(visitor: Visitor, path: str) -> None:
     page = visitor.get(path)
-    assert len(page.html.all("fieldset")) == len(page.html.all("legend")) == 12
-    assert not [each for each in page.html.all("input") if "checked" in each.attributes]
+    # The twelve questions, and who fills the form in.
+    assert len(page.html.all("fieldset")) == len(page.html.all("legend")) == 13
+    (chosen,) = [each for each in page.html.all("input") if "checked" in each.attributes]
+    assert (chosen.attributes["name"], chosen.attributes["value"]) == ("_by", "none")
     (button,) = page.html.all("button")
     assert button.attributes["name"] == "_end"
 

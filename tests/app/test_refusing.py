@@ -209,9 +209,7 @@ def test_every_fault_is_shown_in_the_summary_and_at_the_question(
         ("#q3-often", "第 3 题的选项有误，请重新选。"),
         ("#q5-very_convenient", "第 5 题只能选一个。"),
     ]
-    beside = {
-        each.attributes["id"]: each.text for each in page.html.all("p") if "id" in each.attributes
-    }
+    beside = {each.attributes["id"]: each.text for each in page.html.all("p", **{"class": "m"})}
     assert set(beside) == {"q1-m", "q3-m", "q5-m"}
     assert beside["q1-m"] == "错误：第 1 题还没有选。"
     assert page.html.all("title")[0].text.startswith("错误：")
@@ -256,7 +254,17 @@ def test_a_large_upload_is_refused(visitor: Visitor, path: str) -> None:
 
 CLOSED_DOORS = {
     "draft": ({"state": SurveyState.DRAFT}, "本次调查还没有开始。"),
-    "paused": ({"state": SurveyState.PAUSED}, "本次调查暂停填写，恢复后可用原来的卡片继续。"),
+    "planned": (
+        {"state": SurveyState.DRAFT, "opens_at": NOW + timedelta(days=2)},
+        f"本次调查将于 {instant(NOW + timedelta(days=2))} 开始，请到时再来。",
+    ),
+    "paused": (
+        {"state": SurveyState.PAUSED},
+        (
+            "本次调查暂停填写，恢复后可用原来的卡片继续，"
+            f"到 {instant(NOW + timedelta(days=30))} 为止。"
+        ),
+    ),
     "closed": ({"state": SurveyState.CLOSED}, "本次调查已经结束，谢谢您的关心。"),
     "early": (
         {"opens_at": NOW + timedelta(days=2)},

@@ -89,9 +89,14 @@ def live_evaluator(
 
 @pytest.fixture(scope="session")
 def live_card(live_fieldworker: Page, live_site: Site) -> NextCard:
-    """Deal unanswered cards from a printed sheet; every call takes the next one."""
-    sheet = live_fieldworker.context.request.get(live_site.url("/field/batches/2/sheet.pdf"))
-    cards = iter([*decoded_cards(sheet.body(), 0), *decoded_cards(sheet.body(), 1)])
+    """Deal unanswered cards from printed sheets; every call takes the next one."""
+
+    def sheet(batch: int) -> bytes:
+        address = live_site.url(f"/field/batches/{batch}/sheet.pdf")
+        return live_fieldworker.context.request.get(address).body()
+
+    sheets = (sheet(batch) for batch in (2, 3))
+    cards = (card for each in sheets for page in (0, 1) for card in decoded_cards(each, page))
     return lambda: next(cards)
 
 

@@ -27,14 +27,20 @@ from playwright.sync_api import (
     ViewportSize,
     expect,
 )
+from sqlalchemy.orm import Session
 
 from app import create_app
 from app.config import PROJECT, read_settings
-from app.db import reading
+from app.db import reading, transaction
 from app.demo import EVALUATOR, FIELDWORKER, PASSWORD, DemoAddresses, find_addresses
+from app.models import SurveyState
+from app.services import publishing
 from app.services.printing import font_path
+from app.services.publishing import NoticePlan, SurveyPlan
+from surveys.reading import parse_toml
 
 CHROMIUM = Path("/usr/bin/chromium")
+EVERY_KIND = PROJECT / "tests/surveys/every_kind.toml"
 # No sandbox inside containers; the rest keeps the browser from calling home.
 _LAUNCH = (
     "--no-sandbox",
@@ -117,6 +123,7 @@ class Site:
 
     base_url: str
     addresses: DemoAddresses
+    every_kind: str  # the poster of a survey that asks in every way
 
     def url(self, path: str) -> str:
         """Return the full address of a path."""
@@ -150,7 +157,8 @@ class Watch:
             self.troubles.append(f"asked another server: {request.url}")
 
     def _saw_response(self, response: Response) -> None:
-        if response.status >= 400 and response.request.resource_type != "document":
+        # A refusal of what the script sent is shown as a document right after.
+        if response.status >= 400 and response.request.resource_type not in {"document", "xhr"}:
             self.troubles.append(f"{response.status} {response.url}")
 
     def _saw_message(self, message: ConsoleMessage) -> None:
@@ -171,14 +179,14 @@ def running_site(folder: Path) -> Iterator[Site]:
         "MINPING_INSTANCE": str(folder / "instance"),
         "MINPING_BASE_URL": f"http://127.0.0.1:{port}",
     }
-    addresses = _load_demo(settings)
+    addresses, every_kind = _load_demo(settings)
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "serve", "--port", str(port)]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603 - our own command
             command, cwd=PROJECT, env=_environment(settings), stdout=log, stderr=log
         )
         try:
-            site = Site(settings["MINPING_BASE_URL"], addresses)
+            site = Site(settings["MINPING_BASE_URL"], addresses, every_kind)
             _wait_until_healthy(site, server, folder / "server.log")
             yield site
         finally:
@@ -195,7 +203,7 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
     return inherited | settings
 
 
-def _load_demo(settings: dict[str, str]) -> DemoAddresses:
+def _load_demo(settings: dict[str, str]) -> tuple[DemoAddresses, str]:
     # In this process: a command's start costs seconds, most of them for pandas.
     app = create_app(read_settings(settings))
     with app.app_context():
@@ -205,8 +213,23 @@ def _load_demo(settings: dict[str, str]) -> DemoAddresses:
                 raise RuntimeError(outcome.output) from outcome.exception
         with reading() as session:
             addresses = find_addresses(session, app.extensions["minping"].keys)
-    assert addresses is not None
-    return addresses
+        assert addresses is not None
+        with transaction() as session:
+            return addresses, _make_every_kind(session, addresses)
+
+
+def _make_every_kind(session: Session, addresses: DemoAddresses) -> str:
+    """Make a survey of every kind of question; return the path of its poster."""
+    like = publishing.find_survey(session, addresses.open_survey)
+    notice = NoticePlan(
+        **{name: getattr(like.notice, name) for name in publishing.NOTICE_TEXTS},
+        erase_at=like.notice.erase_at,
+    )
+    plan = SurveyPlan("每种题型", like.opens_at, like.closes_at, notice)
+    asked = parse_toml(EVERY_KIND.read_text(encoding="utf-8"), "every_kind")
+    survey = publishing.make_survey(session, asked, like.area, plan)
+    publishing.move_survey(session, survey, SurveyState.OPEN)
+    return f"/p/{publishing.load_posters(session, survey)[0].slug}"
 
 
 def _wait_until_healthy(site: Site, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -90,6 +90,63 @@ def receipt(studio: Studio, page: Page) -> None:
     receipt_on(page)
 
 
+def large(shot: Shot) -> Shot:
+    """Return a shot in large type, reached as a person does."""
+
+    def grow(studio: Studio, page: Page) -> None:
+        shot(studio, page)
+        page.get_by_role("link", name="大字").click()
+        expect(page.locator("html.l")).to_be_attached()
+
+    return grow
+
+
+def form_large_faults(studio: Studio, page: Page) -> None:
+    """The form in large type with everything left out."""
+    page.goto(studio.site.url(f"{studio.site.addresses.poster}?size=l"))
+    page.get_by_role("button", name="提交").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def kept(studio: Studio, page: Page) -> None:
+    """A full form that finds no signal."""
+    form(studio, page)
+    tick(page)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="提交").click()
+    expect(page.get_by_role("status")).to_contain_text("已保存在手机上")
+
+
+def restored(studio: Studio, page: Page) -> None:
+    """A form that was half filled in before."""
+    form(studio, page)
+    tick(page, ["q1-aware", "q3-often"])
+    page.reload()
+    expect(page.locator("#restored")).to_be_visible()
+
+
+def every_kind(language: str) -> Shot:
+    """Return a shot of every kind of question, as far as it is asked."""
+
+    def visit(studio: Studio, page: Page) -> None:
+        page.goto(studio.site.url(f"{studio.site.every_kind}?lang={language}"))
+        for each in ("went-yes", "why-pressure", "overall-2", "parts.staff-bad"):
+            page.locator(f"label:has([id='{each}'])").click()
+        page.locator("[name='wishes.hours']").select_option("1")
+
+    return visit
+
+
+def every_kind_faults(studio: Studio, page: Page) -> None:
+    """Every kind of question, each with something wrong."""
+    every_kind("zh-Hans")(studio, page)
+    page.locator("[name=times]").fill("很多")
+    page.locator("[name='why.other']").fill("取药")
+    page.locator("[name='wishes.drugs']").select_option("1")
+    page.locator("[name=_end]").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
 def conflict(studio: Studio, page: Page) -> None:
     """The same form sent twice with different answers."""
     page.goto(studio.site.url(studio.site.addresses.poster))
@@ -142,6 +199,17 @@ RESIDENTS: dict[str, Shot] = {
     "form": form,
     "form-faults": form_faults,
     "form-fault-followed": fault_followed,
+    "form-large": large(form),
+    "form-large-faults": form_large_faults,
+    "form-kept": kept,
+    "form-restored": restored,
+    "every-kind": every_kind("zh-Hans"),
+    "every-kind-en": every_kind("en"),
+    "every-kind-ar": every_kind("ar"),
+    "every-kind-faults": every_kind_faults,
+    "receipt-large": large(receipt),
+    "start-large": large(at("/")),
+    "unusable-card-large": large(at("/s/0000000000000000")),
     "receipt": receipt,
     "conflict": conflict,
     "start": at("/"),
@@ -187,6 +255,9 @@ def take_every_state(studio: Studio, folder: Path) -> None:
                 page.screenshot(path=folder / f"{name}-{device}-whole.png", full_page=True)
                 if sign_in is None:
                     page.context.clear_cookies()
+                    page.evaluate("localStorage.clear()")
+                    page.goto("about:blank")
+                    page.context.set_offline(False)
             page.context.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NextCard, OpenPhone
-from tests.browser.helpers import Site, answer, count_submissions, receipt_on, submit, tick
+from tests.browser.helpers import Site, answer, count_submissions, phone, receipt_on, submit, tick
 
 pytestmark = pytest.mark.browser
 
@@ -57,9 +57,9 @@ def test_a_card_opened_twice_is_answered_once(
     before = count_submissions(live_evaluator, live_site)
     card = live_card()
     phones = [live_phone(), live_phone()]
-    for phone in phones:
-        phone.goto(card)
-        tick(phone)
+    for each in phones:
+        each.goto(card)
+        tick(each)
     submit(phones[0])
     assert receipt_on(phones[0])
     submit(phones[1])
@@ -72,7 +72,7 @@ def test_reloading_and_going_back_to_send_again_change_nothing(
     address: str, live_evaluator: Page, live_phone: OpenPhone, live_site: Site
 ) -> None:
     before = count_submissions(live_evaluator, live_site)
-    resident = live_phone()
+    resident = live_phone(phone(scripts=False))
     resident.goto(address)
     tick(resident)
     submit(resident)
@@ -91,7 +91,7 @@ def test_going_back_to_change_an_answer_keeps_the_first_one(
     address: str, live_evaluator: Page, live_phone: OpenPhone, live_site: Site
 ) -> None:
     before = count_submissions(live_evaluator, live_site)
-    resident = live_phone()
+    resident = live_phone(phone(scripts=False))
     resident.goto(address)
     tick(resident)
     submit(resident)
