@@ -131,6 +131,8 @@ STAFF_POSTS = [
     "/staff/account/sign-out-everywhere",
     "/desk/surveys/new",
     "/desk/surveys/{survey}/state",
+    "/desk/areas/",
+    "/desk/areas/import",
     "/field/surveys/{survey}",
 ]
 
