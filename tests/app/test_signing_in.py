@@ -141,6 +141,8 @@ STAFF_POSTS = [
     "/desk/surveys/new",
     "/desk/surveys/{survey}/notice",
     "/desk/surveys/{survey}/state",
+    "/desk/areas/",
+    "/desk/areas/import",
     "/field/surveys/{survey}",
 ]
 
