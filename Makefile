@@ -28,6 +28,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.scoring
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots
