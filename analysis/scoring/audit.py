@@ -31,9 +31,7 @@ from analysis.scoring.rubric import (
 )
 from analysis.scoring.rules import (
     Checklist,
-    Judged,
     Judgement,
-    PartValue,
     Proportional,
     Role,
     Rounding,
@@ -383,10 +381,8 @@ def _possible(indicator: Indicator, measurement: PrintedMeasurement) -> tuple[Fr
     Raises: `RuleError` where the rule does not score what is printed.
     """
     rule, rounding = indicator.rule, indicator.rounding
-    if measurement.parts:
-        if not isinstance(rule, Checklist):
-            raise RuleError("不是清单")
-        stated = {name: _part_value(rounding, each) for name, each in measurement.parts.items()}
+    if isinstance(rule, Checklist) and measurement.parts:
+        stated = measurement.stated_parts(rounding)
         low, high = range_of_stated(rule, stated, at_least=measurement.at_least)
         if indicator.role is Role.PENALTY:
             return rule.full - high, rule.full - low
@@ -397,16 +393,6 @@ def _possible(indicator: Indicator, measurement: PrintedMeasurement) -> tuple[Fr
     elif full := full_points(rule):
         ends.append(full)
     return min(ends), max(ends)
-
-
-def _part_value(rounding: Rounding, stated: PartStatement) -> PartValue:
-    match stated:
-        case PrintedFigure():
-            return rounding.enter(stated.value)
-        case Decimal():
-            return Judged(Fraction(stated), wording.DOCUMENT, wording.DOCUMENT)
-        case _:
-            return stated
 
 
 def _is_rounding(printed: Decimal, exact: Fraction, rounding: Rounding) -> bool:
@@ -518,7 +504,7 @@ def _sums(rubric: Rubric) -> Iterator[Finding]:
 
 def _bases(rubric: Rubric, printed: PublishedSum) -> Iterator[tuple[str, Decimal]]:
     """Yield the sums that a printed sum should equal: by either edition, and by subtotals."""
-    indicators = _with_adjustments(rubric, printed.path)
+    indicators = _of_level(rubric, printed.path)
     for edition, basis in ((Edition.ANNEX, "附件各指标得分"), (Edition.TEXT, "正文各指标得分")):
         scores = [(each.role, _score_in(each, edition)) for each in indicators]
         known = [(role, score) for role, score in scores if score is not None]
@@ -551,22 +537,16 @@ def _reach(rubric: Rubric) -> Iterator[Finding]:
 def _end(
     rubric: Rubric, scores: Sequence[tuple[Indicator, Decimal | None]], *, is_most: bool
 ) -> Decimal:
-    unscored = {
-        Role.BASE: is_most,
-        Role.BONUS: is_most,
-        Role.PENALTY: not is_most,
-    }
     return rubric.adjustments.total(
-        (
-            each.role,
-            score if score is not None else _whole(each) if unscored[each.role] else Decimal(0),
-        )
+        (each.role, _unscored(each, is_most=is_most) if score is None else score)
         for each, score in scores
     )
 
 
-def _whole(indicator: Indicator) -> Decimal:
-    return -indicator.weight if indicator.role is Role.PENALTY else indicator.weight
+def _unscored(indicator: Indicator, *, is_most: bool) -> Decimal:
+    if indicator.role is Role.PENALTY:
+        return Decimal(0) if is_most else -indicator.weight
+    return indicator.weight if is_most else Decimal(0)
 
 
 def _score_in(indicator: Indicator, edition: Edition) -> Decimal | None:
@@ -578,10 +558,10 @@ def _score_in(indicator: Indicator, edition: Edition) -> Decimal | None:
 
 def _below(rubric: Rubric, path: tuple[str, ...]) -> list[Indicator]:
     """Return the indicators below a level that count among the full marks."""
-    return [each for each in _with_adjustments(rubric, path) if each.role is Role.BASE]
+    return [each for each in _of_level(rubric, path) if each.role is Role.BASE]
 
 
-def _with_adjustments(rubric: Rubric, path: tuple[str, ...]) -> list[Indicator]:
+def _of_level(rubric: Rubric, path: tuple[str, ...]) -> list[Indicator]:
     return [each for each in rubric.indicators if each.path[: len(path)] == path]
 
 

@@ -26,10 +26,12 @@ from analysis.scoring.rules import (
     Condition,
     ConditionKind,
     Deduct,
+    Judged,
     Judgement,
     Part,
     PartialStep,
     PartRule,
+    PartValue,
     Proportional,
     Role,
     Rounding,
@@ -37,6 +39,7 @@ from analysis.scoring.rules import (
     Rule,
     RuleError,
     Unknown,
+    range_of_stated,
 )
 
 # Python 3.11 tells the place of a fault in its English message only.
@@ -167,6 +170,10 @@ class PrintedMeasurement:
     combine: Combine
     at_least: bool
     parts: dict[str, PartStatement]
+
+    def stated_parts(self, rounding: Rounding) -> dict[str, PartValue]:
+        """Return what is stated of the parts, as the rules take it."""
+        return {name: _part_value(rounding, stated) for name, stated in self.parts.items()}
 
     @property
     def low(self) -> Fraction:
@@ -523,7 +530,31 @@ def _indicator(fields: Fields, default: Rounding) -> Indicator:
     fields.close()
     if indicator.role is Role.PENALTY and not isinstance(indicator.rule, Checklist):
         fields.refuse("rule", "减分项的细则只能是 checklist：一例扣多少，最多扣多少")
+    _refuse_strange_parts(fields, indicator)
     return indicator
+
+
+def _part_value(rounding: Rounding, stated: PartStatement) -> PartValue:
+    match stated:
+        case PrintedFigure():
+            return rounding.enter(stated.value)
+        case Decimal():
+            return Judged(Fraction(stated), wording.DOCUMENT, wording.DOCUMENT)
+        case _:
+            return stated
+
+
+def _refuse_strange_parts(fields: Fields, indicator: Indicator) -> None:
+    for place, printed in enumerate(indicator.published.measurements):
+        key = f"published.measurements[{place}].parts"
+        if printed.parts and not isinstance(indicator.rule, Checklist):
+            fields.refuse(key, "只有清单才有分项的情况")
+        if printed.parts and isinstance(indicator.rule, Checklist):
+            stated = printed.stated_parts(indicator.rounding)
+            try:
+                range_of_stated(indicator.rule, stated, at_least=printed.at_least)
+            except RuleError as fault:
+                fields.refuse(key, str(fault))
 
 
 def _reading(fields: Fields) -> Reading:

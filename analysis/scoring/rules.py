@@ -320,6 +320,11 @@ class Checklist:
         return sum((part.full for part in self.parts), ZERO)
 
     @property
+    def start(self) -> Fraction:
+        """The points that the parts take from: their own together, or those of the list."""
+        return self.sum_of_parts or self.full
+
+    @property
     def full(self) -> Fraction:
         """The most that the list can give."""
         return self.sum_of_parts if self.limit is None else self.limit
@@ -521,22 +526,23 @@ def _checked(rule: Checklist, value: Value) -> Points:
             raise RuleError(f"缺少“{part.name}”（{part.id}）")
     losses = [_lost(part, found[part.id], rule.full) for part in rule.parts]
     lost = sum((step.value for step in losses), ZERO)
-    over = [step for each in rule.parts if (step := _overflow(each, found[each.id])).value]
-    steps = [
-        Step(StepKind.PART_POINTS, part.full - step.value, part.name)
-        if part.rule is not None
-        else step
-        for part, step in zip(rule.parts, losses, strict=True)
-        if step.value or part.rule is not None
-    ]
-    if (rule.sum_of_parts or rule.full) - lost > rule.full:
+    steps = [_told(part, loss) for part, loss in zip(rule.parts, losses, strict=True)]
+    if rule.start - lost > rule.full:
         steps.append(Step(StepKind.CAPPED, rule.full))
-    overflow = sum((step.value for step in over), ZERO)
-    return Points(_kept(rule, lost), (*steps, *over), overflow)
+    over = [_overflow(part, found[part.id]) for part in rule.parts]
+    # A part that lost nothing is not worth a word; one with a rule of its own always is.
+    told = [step for step in (*steps, *over) if step.value or step.kind is StepKind.PART_POINTS]
+    return Points(_kept(rule, lost), tuple(told), sum((step.value for step in over), ZERO))
+
+
+def _told(part: Part, loss: Step) -> Step:
+    if part.rule is None:
+        return loss
+    return Step(StepKind.PART_POINTS, part.full - loss.value, part.name)
 
 
 def _kept(rule: Checklist, lost: Fraction) -> Fraction:
-    return max(ZERO, min(rule.full, (rule.sum_of_parts or rule.full) - lost))
+    return max(ZERO, min(rule.full, rule.start - lost))
 
 
 def _refuse_strange_parts(rule: Checklist, found: Mapping[str, PartValue]) -> None:

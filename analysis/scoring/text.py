@@ -61,10 +61,21 @@ def _line_rows(line: Line) -> list[list[str]]:
     ]
     notes = [
         *([wording.interval(line.interval.low, line.interval.high)] if line.interval else []),
-        *(wording.other_reading(each.reading, each.working) for each in line.alternatives),
+        *_readings(line),
         *line.differences,
     ]
     return [first, *(["", "", "", note] for note in notes)]
+
+
+def _readings(line: Line) -> list[str]:
+    """Tell what the other readings give; those that change nothing in one line."""
+    same = [each.reading for each in line.alternatives if each.shown == line.shown]
+    told = [
+        wording.other_reading(each.reading, each.working)
+        for each in line.alternatives
+        if each.shown != line.shown
+    ]
+    return [*told, *([wording.same_readings(same)] if same else [])]
 
 
 def _sum_row(each: Sum) -> list[str]:

@@ -346,6 +346,11 @@ def other_reading(reading: str, text: str) -> str:
     return f"另一读法（{reading}）：{text}"
 
 
+def same_readings(readings: Sequence[str]) -> str:
+    """Return which other readings give the same points."""
+    return f"另一读法（{'、'.join(readings)}）：得分相同"
+
+
 # Findings of an audit
 
 

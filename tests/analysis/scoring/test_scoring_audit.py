@@ -337,7 +337,6 @@ rounding = { mode = "half_up", places = 2 }
         ("rules = true", "rules = false", [K.SCORE_AGAINST_RULE], "2.50 分"),
         ("parts = {", "at_least = true\nparts = {", [K.SCORE_NOT_DETERMINED], "3.00–4.50 分"),
         ('"40.00%"', '"45.00%"', [K.IMPOSSIBLE_PERCENTAGE, K.PERCENTAGE_AGAINST_COUNTS], ""),
-        ("faults = 1", "faults = true", [], ""),
     ],
 )
 def test_what_a_report_says_of_the_parts_is_scored(

@@ -114,6 +114,28 @@ def test_a_partial_rubric_says_that_it_has_no_total(tmp_path: Path, feed_path: P
     assert "不计总分，不定等级" in run("score", str(path), str(feed_path)).stdout
 
 
+@pytest.mark.parametrize(
+    ("satisfied", "told"),
+    [
+        (51, ["另一读法（不足一步不扣、不足一步按一步扣）：得分相同"]),
+        (52, ["（不足一步不扣），扣 0.60 分", "（不足一步按一步扣），扣 0.80 分"]),
+    ],
+)
+def test_other_readings_are_told_in_full_where_they_change_the_points(
+    tmp_path: Path, satisfied: int, told: list[str]
+) -> None:
+    measured = FEED["measurements"][0] | {  # type: ignore[index]
+        "indicator": "satisfaction",
+        "numerator": satisfied,
+        "base": 60,
+        "value": f"{satisfied}/60",
+    }
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps(FEED | {"measurements": [measured]}), encoding="utf-8")
+    shown = run("score", "public-health-2021", str(path)).stdout
+    assert [each for each in told if each not in shown] == []
+
+
 def test_audit_prints_findings() -> None:
     done = run("audit", "beian-2020-public-health")
     assert done.returncode == 0

@@ -183,6 +183,24 @@ BROKEN = [
         "减分项",
     ),
     (
+        FULL
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { a = true } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "只有清单",
+    ),
+    (
+        with_part('id = "a", name = "甲", points = "1"')
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { b = true } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "没有 b 这一项",
+    ),
+    (
+        with_part('id = "a", name = "甲", points = "1"')
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { a = 1 } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "是否做到",
+    ),
+    (
         FULL + '\n[published]\nsubtotals = [{ path = ["效益"], place = "附件" }]\n',
         "published.subtotals[0].points",
         "得分或者满分",
