@@ -28,6 +28,14 @@ def percentage(value: Decimal) -> str:
     return f"{value}%"
 
 
+def figure(value: float | None, places: int = 2) -> str:
+    """Write a number that people gave, or their mean; nobody's number is a dash, never 0."""
+    if value is None:
+        return "—"
+    text = f"{decimal(Fraction(value), places):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def points(value: Decimal | None) -> str:
     """Write rubric points; nothing scored is a dash, never 0."""
     return "—" if value is None else f"{value} 分"
