@@ -58,12 +58,12 @@ def channel_name(channel: str) -> str:
 
 def instant(value: datetime) -> str:
     """Write an instant in Beijing time."""
-    return value.astimezone(BEIJING).strftime("%Y年%m月%d日 %H:%M")
+    return f"{day(date_of(value))} {value.astimezone(BEIJING):%H:%M}"
 
 
 def day(value: date) -> str:
-    """Write a day."""
-    return value.strftime("%Y年%m月%d日")
+    """Write a day as the reader's language does."""
+    return value.strftime(str(_("%Y年%m月%d日")))
 
 
 def date_of(value: datetime) -> date:

@@ -12,7 +12,7 @@ from app.models import Area, SurveyState
 from app.services import publishing, results
 from surveys.reading import parse_toml
 from tests.app.test_answering_every_kind import EVERY_KIND, send
-from tests.conftest import Page, Visitor, Zone, plan
+from tests.conftest import NOTICE, Page, Visitor, Zone, plan
 
 
 @pytest.fixture
@@ -47,13 +47,12 @@ def asked(page: Page) -> str:
         "多选·必答·最少1·最多3",
         "其他，请写明other·要写明，最多30个字",
         "以上都没有none·不能和别的一起选",
-        "5很满意5",
-        "说不清unsure·算作不清楚",
+        "1很不满意2345很满意说不清unsure·算作不清楚",
         "文字·可以不答·最多200个字·可以分行",
         "不想说refused·算作不适用",
         "8-2.医疗水平parts.skill",
         "排序·必答·最多2",
-        "10非常愿意10",
+        "0完全不愿意12345678910非常愿意",
         "群众可以选的语言：中文·العربية·English",
     ],
 )
@@ -77,6 +76,13 @@ def test_numbers_have_a_table_of_their_own(
     page = evaluator.get(f"/desk/surveys/{survey}/tables")
     (section,) = page.html.all("section", id="table-2")
     assert section.rows()["就诊次数（次）"] == ["3", "5", "4", "3", "8", "0"]
+
+
+def test_a_total_stands_below_the_counts(evaluator: Visitor, survey: int) -> None:
+    page = evaluator.get(f"/desk/surveys/{survey}/tables")
+    (section,) = page.html.all("section", id="table-2")
+    totals = [each for each in section.all("th") if each.text == "合计"]
+    assert [each.attributes.get("colspan") for each in totals] == ["2", "2"]
 
 
 def test_nobodys_number_is_a_dash(evaluator: Visitor, survey: int) -> None:
@@ -133,3 +139,10 @@ def test_what_people_wrote_is_read_with_its_question(
         "排队太久",
         "早上七点",
     ]
+
+
+@pytest.mark.parametrize("path", ["", "/notice"])
+def test_english_pages_have_english_dates(path: str, evaluator: Visitor, survey: int) -> None:
+    page = evaluator.get(f"/desk/surveys/{survey}{path}", lang="en")
+    assert "年" not in page.text
+    assert f"{NOTICE.erase_at:%Y-%m-%d}" in page.text
