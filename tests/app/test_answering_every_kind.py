@@ -34,8 +34,8 @@ FULL = {
 }
 
 
-@pytest.fixture
-def survey(app: Flask, here: Zone) -> int:
+def open_every_kind(app: Flask, here: Zone) -> int:
+    """Open a survey that asks in every way; return its id."""
     with app.app_context(), transaction() as session:
         asked = parse_toml(EVERY_KIND.read_text(encoding="utf-8"), "every_kind")
         area = session.get_one(Area, here.area)
@@ -44,11 +44,21 @@ def survey(app: Flask, here: Zone) -> int:
         return made.id
 
 
-@pytest.fixture
-def path(app: Flask, survey: int) -> str:
+def poster_of(app: Flask, survey: int) -> str:
+    """Return the path of a survey's first poster."""
     with app.app_context(), transaction() as session:
         posters = publishing.load_posters(session, publishing.find_survey(session, survey))
         return f"/p/{posters[0].slug}"
+
+
+@pytest.fixture
+def survey(app: Flask, here: Zone) -> int:
+    return open_every_kind(app, here)
+
+
+@pytest.fixture
+def path(app: Flask, survey: int) -> str:
+    return poster_of(app, survey)
 
 
 def fill(page: Page, **changes: object) -> dict[str, object]:

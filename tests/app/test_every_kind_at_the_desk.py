@@ -6,30 +6,21 @@ from io import StringIO
 import pytest
 from flask import Flask
 
-from app.db import reading, transaction
+from app.db import reading
 from app.errors import Problem
-from app.models import Area, SurveyState
 from app.services import publishing, results
-from surveys.reading import parse_toml
-from tests.app.test_answering_every_kind import EVERY_KIND, send
-from tests.conftest import NOTICE, Page, Visitor, Zone, plan
+from tests.app.test_answering_every_kind import open_every_kind, poster_of, send
+from tests.conftest import NOTICE, Page, Visitor, Zone
 
 
 @pytest.fixture
 def survey(app: Flask, here: Zone) -> int:
-    with app.app_context(), transaction() as session:
-        asked = parse_toml(EVERY_KIND.read_text(encoding="utf-8"), "every_kind")
-        area = session.get_one(Area, here.area)
-        made = publishing.make_survey(session, asked, area, plan("每种题型"))
-        publishing.move_survey(session, made, SurveyState.OPEN)
-        return made.id
+    return open_every_kind(app, here)
 
 
 @pytest.fixture
 def poster(app: Flask, survey: int) -> str:
-    with app.app_context(), reading() as session:
-        posters = publishing.load_posters(session, publishing.find_survey(session, survey))
-        return f"/p/{posters[0].slug}"
+    return poster_of(app, survey)
 
 
 def asked(page: Page) -> str:
