@@ -110,6 +110,7 @@ _ACTIONS = {
     audit.Action.BATCH_MADE: _("制作卡片"),
     audit.Action.SHEET_PRINTED: _("打印卡片"),
     audit.Action.CARD_SHOWN: _("出示一张卡"),
+    audit.Action.INTERVIEWED: _("替群众填写"),
     audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.errors import Problem
 from app.errors import say as _
-from app.models import Area, AuditEntry, Batch, Notice, Staff, Survey, SurveyState
+from app.models import Area, AuditEntry, Batch, Channel, Notice, Staff, Survey, SurveyState
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
@@ -49,6 +49,7 @@ class Action(StrEnum):
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     CARD_SHOWN = "card_shown"
+    INTERVIEWED = "interviewed"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -181,6 +182,12 @@ def card_shown(actor: str, batch: Batch, serial: int, form: str) -> Act:
     """Say that one code was shown, as a page or as an image; by batch and serial, never itself."""
     named = f"batch {batch.id} card {serial}"
     return Act(actor, Action.CARD_SHOWN, named, batch.area.path, None, {"form": form})
+
+
+def interviewed(actor: str, survey: Survey, area: Area, channel: Channel) -> Act:
+    """Say that somebody asked a resident in person or by telephone; never which answers came."""
+    after = {"form": channel.value}
+    return Act(actor, Action.INTERVIEWED, f"survey {survey.id}", area.path, None, {**after})
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:

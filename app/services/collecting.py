@@ -67,6 +67,7 @@ class Delivery:
     """One answer sheet as it arrives: under which key, and how long it took (seconds).
 
     `notice_number` is the version of the notice that was shown; None is the current one.
+    `interviewer_id` is the member of staff who asked, if one did.
     """
 
     key: uuid.UUID
@@ -75,6 +76,7 @@ class Delivery:
     origin: Origin = Origin.COLLECTED
     notice_number: int | None = None
     assistance: Assistance | None = None
+    interviewer_id: int | None = None
 
 
 NOTICE_COLUMNS = (*NOTICE_TEXTS, "erase_at")
@@ -281,6 +283,7 @@ def _insert(
         "received_hour": now.replace(minute=0, second=0, microsecond=0),
         "duration_seconds": delivery.duration_seconds,
         "assistance": delivery.assistance,
+        "interviewer_id": delivery.interviewer_id,
         "state": SubmissionState.VALID,
         "answers": dict(delivery.sheet.answers),
         "digest": delivery.sheet.digest(),
@@ -336,13 +339,17 @@ def _are_its_texts(session: Session, delivery: Delivery) -> bool:
     return None in stored.values() or stored == delivery.sheet.texts
 
 
-def find_receipt(session: Session, receipt: str) -> tuple[SubmissionState, uuid.UUID]:
+def find_receipt(
+    session: Session, receipt: str, survey: Survey | None = None
+) -> tuple[SubmissionState, uuid.UUID]:
     """Return state and key of the submission with this receipt, and nothing else of it.
 
     The key is how the phone that made it knows which answers it need no longer keep.
-    Raises `NotFound`.
+    Raises `NotFound`, also for a receipt of another survey if one is given.
     """
     query = select(Submission.state, Submission.key).where(Submission.receipt == receipt)
+    if survey is not None:
+        query = query.where(Submission.survey_id == survey.id)
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound
