@@ -25,6 +25,7 @@ _ALWAYS = (
 _STAFF_SIDE = {
     "desk",
     "areas",
+    "imports",
     "texts",
     "field",
     "interview",

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -270,7 +271,40 @@ def _insert(
     session: Session, invitation: Invitation, delivery: Delivery, receipt: str, now: datetime
 ) -> bool:
     """Insert the submission unless its key is stored already; return whether it was inserted."""
-    row = {
+    row = _row(invitation, delivery, receipt, now)
+    connection = session.connection()
+    # SQLAlchemy forgets an insert's row count unless asked to keep it.
+    kept = {"preserve_rowcount": True}
+    inserted = connection.execute(_INSERT[connection.dialect.name], row, execution_options=kept)
+    return inserted.rowcount == 1
+
+
+def record_new(
+    session: Session,
+    arrived: Sequence[tuple[Invitation, Delivery]],
+    keys: Keys,
+    now: datetime,
+) -> None:
+    """Store answer sheets that staff bring in together, under keys that were made for them.
+
+    Whether they are taken is for the caller to say: paper comes late.
+    """
+    connection = session.connection()
+    rows = [_row(*each, receipt_code(keys.receipt, each[1].key), now) for each in arrived]
+    connection.execute(insert(Submission), rows)
+    texts = [
+        _text_row(delivery, *each)
+        for _invitation, delivery in arrived
+        for each in delivery.sheet.texts.items()
+    ]
+    if texts:
+        connection.execute(insert(FreeText), texts)
+
+
+def _row(
+    invitation: Invitation, delivery: Delivery, receipt: str, now: datetime
+) -> dict[str, object]:
+    return {
         "key": delivery.key,
         "survey_id": invitation.survey_id,
         "notice_number": delivery.notice_number or invitation.notice_number,
@@ -289,11 +323,6 @@ def _insert(
         "digest": delivery.sheet.digest(),
         "receipt": receipt,
     }
-    connection = session.connection()
-    # SQLAlchemy forgets an insert's row count unless asked to keep it.
-    kept = {"preserve_rowcount": True}
-    inserted = connection.execute(_INSERT[connection.dialect.name], row, execution_options=kept)
-    return inserted.rowcount == 1
 
 
 def _insert_texts(session: Session, delivery: Delivery) -> None:

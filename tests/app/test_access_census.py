@@ -30,6 +30,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "batch_id": zone.batch,
         "poster_id": poster,
         "staff_id": fieldworker,
+        "import_id": 1,
+        "rate_id": 1,
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",

@@ -172,8 +172,7 @@ def test_what_was_taken_down_without_a_network_says_when_itself(
     form = {**open_form(fieldworker, here), "key": [str(uuid.uuid4())]}
     finished = datetime.now(UTC) - timedelta(days=1)
     started = finished - timedelta(seconds=421)
-    times = {"_started": started.isoformat(), "_finished": finished.isoformat()}
-    send(fieldworker, here, form, **times)
+    send(fieldworker, here, form, _started=started.isoformat(), _finished=finished.isoformat())
     (stored,) = submissions(app, here.survey)
     assert str(stored.key) == form["key"][0]
     assert stored.duration_seconds == 421

@@ -143,6 +143,12 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/state",
     "/desk/areas/",
     "/desk/areas/import",
+    "/desk/surveys/{survey}/imports",
+    "/desk/surveys/{survey}/imports/confirm",
+    "/desk/surveys/{survey}/imports/{import}/set-aside",
+    "/desk/surveys/{survey}/mappings/new",
+    "/desk/surveys/{survey}/external",
+    "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/field/surveys/{survey}",
 ]
 
@@ -182,7 +188,7 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, staff=1),
+        path.format(survey=here.survey, staff=1, rate=1, **{"import": 1}),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
