@@ -26,7 +26,7 @@ from app.formats import channel_name
 from app.forms import plain_text, show_faults
 from app.models import Channel, Survey
 from app.services import answer_columns, areas, audit, collecting, importing, publishing
-from app.services.importing import Origin, Plan
+from app.services.importing import ImportSource, Plan
 from app.spreadsheets.reading import LARGEST_FILE, Row, read_table
 from surveys.questionnaire import Questionnaire
 
@@ -158,10 +158,10 @@ def confirm(survey_id: int) -> ResponseReturnValue:
         raise Problem(_("有的行有错，请改好表格重新上传，或选择不导入这些行。"))
     if not plan.new:
         raise Problem(_("没有新的答卷可以导入。"))
-    origin = Origin(mapping.source, Channel(sent["channel"]), sent["digest"])
+    source = ImportSource(mapping.source, Channel(sent["channel"]), sent["digest"])
     with transaction() as session:
         survey, staff = _find(session, survey_id), current_staff()
-        made = importing.store_import(session, survey, plan, origin, staff, settings().keys, now())
+        made = importing.store_import(session, survey, plan, source, staff, settings().keys, now())
         record(session, audit.answers_imported(staff.name, survey, made))
     return redirect(url_for("imports.home", survey_id=survey_id), 303)
 

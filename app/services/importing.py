@@ -46,6 +46,8 @@ from surveys.questionnaire import Questionnaire
 
 # Cards and posters have ways of their own; nothing comes in under their names.
 CHANNELS = (Channel.PAPER, Channel.TELEPHONED, Channel.INTERVIEWED, Channel.PUSHED)
+# Storing so many holds SQLite's one writer for about a second (decision 22).
+MOST_ROWS = 5_000
 LONGEST_KEY = 100
 LONGEST_NAME = 50
 _CHUNK = 500
@@ -76,10 +78,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a table came from: its source, how its answers were taken, the SHA-256 of the file."""
+class ImportSource:
+    """Where a table came from: its mapping's name, how people were asked, the file's SHA-256."""
 
-    source: str
+    name: str
     channel: Channel
     file_digest: str
 
@@ -170,9 +172,12 @@ def plan_import(
 ) -> Plan:
     """Check every row of a table; nothing is stored.
 
-    Rows without an area of their own belong to `default`.
+    Rows without an area of their own belong to `default`. Raises `Problem` for more rows than can
+    be stored while residents wait, or when the survey takes none.
     """
     ensure_taken(survey)
+    if len(rows) > MOST_ROWS:
+        raise Problem(_("一次最多导入 %(most)s 份答卷，请分成几个文件。", most=MOST_ROWS))
     questionnaire = collecting.load_questionnaire(session, survey.questionnaire.digest)
     reader = _Reader(survey, questionnaire, mapping, references(session, survey.area), default)
     faults: dict[int, list[Sentence]] = {}
@@ -301,7 +306,7 @@ def store_import(
     session: Session,
     survey: Survey,
     plan: Plan,
-    origin: Origin,
+    source: ImportSource,
     staff: Staff,
     keys: Keys,
     now: datetime,
@@ -317,9 +322,9 @@ def store_import(
         survey_id=survey.id,
         staff_id=staff.id,
         at=now,
-        source=origin.source,
-        channel=origin.channel,
-        file_digest=origin.file_digest,
+        source=source.name,
+        channel=source.channel,
+        file_digest=source.file_digest,
         stored=len(plan.new),
         known=plan.known,
         left_out=len(plan.faults),
@@ -345,19 +350,16 @@ def _insert_rows(
 ) -> None:
     areas = {checked.area_id for checked in rows}
     invitations = {area: collecting.invite(survey, area, made.channel) for area in areas}
-    for some in _chunks(rows):
+    # In the order of random keys: that of the file is nobody's business, and tables fill faster.
+    keyed = sorted(((uuid.uuid4(), each) for each in rows), key=lambda pair: pair[0])
+    for some in _chunks(keyed):
         arrived = [
-            (invitations[each.area_id], collecting.Delivery(uuid.uuid4(), each.sheet))
-            for each in some
+            (invitations[each.area_id], collecting.Delivery(key, each.sheet)) for key, each in some
         ]
         collecting.record_new(session, arrived, keys, now)
         known = [
-            {
-                "row_hash": each.row_hash,
-                "import_id": made.id,
-                "submission_key": delivery.key,
-            }
-            for each, (_invitation, delivery) in zip(some, arrived, strict=True)
+            {"row_hash": each.row_hash, "import_id": made.id, "submission_key": key}
+            for key, each in some
         ]
         session.connection().execute(insert(ImportedRow), known)
 

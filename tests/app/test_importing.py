@@ -228,6 +228,15 @@ def test_five_thousand_rows_name_every_faulty_cell_and_store_nothing(
     assert (made.stored, made.left_out) == (4_993, 7)
 
 
+def test_more_rows_than_residents_can_wait_for_are_refused(
+    app: Flask, evaluator: Visitor, here: Zone, sheets: Sheets
+) -> None:
+    rows = [{"编号": str(number)} for number in range(5_001)]
+    page = upload(evaluator, here, workbook(sheets.names, rows), status=400)
+    assert "一次最多导入 5000 份" in page.text
+    assert submissions(app, here.survey) == []
+
+
 def test_faults_beyond_a_page_are_counted(evaluator: Visitor, here: Zone, sheets: Sheets) -> None:
     rows = [sheets.row(str(number), **{"6. ": "x"}) for number in range(80)]
     assert "另有 30 处" in upload(evaluator, here, workbook(sheets.names, rows), status=422).text
