@@ -36,8 +36,9 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, texts
+from app.desk import areas, imports, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
+from app.field import interview
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
@@ -86,10 +87,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     Alembic(app, metadatas=Base.metadata, engines=engine)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _add_extensions(app)
-    for audience in (respond, access, account, factor, admin, field, desk, areas, texts):
+    for audience in (
+        respond,
+        access,
+        account,
+        factor,
+        admin,
+        field,
+        interview,
+        desk,
+        areas,
+        imports,
+        texts,
+    ):
         app.register_blueprint(audience.blueprint)
     app.register_blueprint(factor.half_blueprint)
     csrf.exempt(respond.blueprint)  # its forms carry a signed token and need no cookie
+    csrf.exempt(interview.blueprint)  # the same form, its token signed for the one person
     _add_checks(app)
     _add_formats(app)
     _add_error_pages(app)

@@ -59,9 +59,11 @@ AUDIENCES: dict[str, Audience] = {
     "factor": _audience(*Role),
     "admin": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
+    "interview": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     # What residents wrote in their own words: not even auditors read it.
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
+    "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}
@@ -100,9 +102,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def record(session: Session, act: audit.Act) -> None:
-    """Put an act on record, now and in the transaction that does it; call it last in there."""
-    audit.record_act(session, settings().keys, act, now())
+def record(session: Session, act: audit.Act, at: datetime | None = None) -> None:
+    """Put an act on record, now and in the transaction that does it; call it last in there.
+
+    `at` says when instead, where a finer instant would tell who answered.
+    """
+    audit.record_act(session, settings().keys, act, at or now())
 
 
 def current_staff() -> Staff:

@@ -25,8 +25,10 @@ _ALWAYS = (
 _STAFF_SIDE = {
     "desk",
     "areas",
+    "imports",
     "texts",
     "field",
+    "interview",
     "signin",
     "code",
     "account",
@@ -35,6 +37,8 @@ _STAFF_SIDE = {
 }
 # Of pages that do not exist, only the path is known.
 _STAFF_PATHS = ("/desk/", "/field/", "/staff/")
+# Staff pages that show the residents' form, with its style sheet and its script.
+_WITH_FORM = {"interview"}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -90,7 +94,8 @@ def _write(response: Response) -> Response:
     if residents:
         _compress(response)
     headers = response.headers
-    headers["Content-Security-Policy"] = _residents() if residents else _STAFF
+    has_form = residents or request.blueprint in _WITH_FORM
+    headers["Content-Security-Policy"] = _residents() if has_form else _STAFF
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
     headers.extend(_ALWAYS)
     if request.endpoint not in _STATIC or response.status_code >= 400:

@@ -4,11 +4,19 @@ from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardState
+from app.models.imported import (
+    AnswerImport,
+    ExternalRate,
+    ImportedRow,
+    ImportMapping,
+    ImportState,
+)
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 
 __all__ = [
+    "AnswerImport",
     "Area",
     "Assistance",
     "AuditEntry",
@@ -17,7 +25,11 @@ __all__ = [
     "Card",
     "CardState",
     "Channel",
+    "ExternalRate",
     "FreeText",
+    "ImportMapping",
+    "ImportState",
+    "ImportedRow",
     "Notice",
     "Origin",
     "Poster",

@@ -70,6 +70,8 @@ class Submission(Base):
     duration_seconds: Mapped[int | None]
     # None where nobody was asked: sheets that staff bring in, and rows from before the question.
     assistance: Mapped[Assistance | None] = mapped_column(word(Assistance))
+    # Who asked, in person or by telephone; whoever was asked stays unknown.
+    interviewer_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     state: Mapped[SubmissionState] = mapped_column(word(SubmissionState))
     answers: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[str] = mapped_column(String(64))

@@ -4,28 +4,26 @@ import hmac
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from app import answer_forms as forms
 from app import limits
 from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent, TooMany
 from app.headers import is_staff_side
-from app.language import language_around
-from app.respond import forms, wording
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
 from surveys import logic
-from surveys.answers import AnswerFault, InvalidAnswers, check
+from surveys.answers import InvalidAnswers, check
 from surveys.languages import LANGUAGES
 from surveys.questionnaire import Questionnaire
 
@@ -34,6 +32,7 @@ blueprint = Blueprint("respond", __name__)
 # A full form of twelve questions is under 1 KB; nothing that a resident sends comes near this.
 LARGEST_BODY = 64 * 1024
 _COOKIE_DAYS = 90
+_FORM = "respond/form.html"
 
 # The empty form differs between phones only in its token and key. Rendering it took as long as
 # everything else together, so it is kept, with places that no survey's text can contain.
@@ -43,7 +42,6 @@ _MOST_EMPTY_FORMS = 256
 _empty_forms: dict[tuple[object, ...], str] = {}
 
 Finder = Callable[[Session], Invitation]
-Fields = Mapping[str, Sequence[str]]
 
 
 @blueprint.before_request
@@ -199,14 +197,16 @@ def _form_page(session: Session, invitation: Invitation) -> str:
         if len(_empty_forms) == _MOST_EMPTY_FORMS:
             _empty_forms.clear()
         questionnaire = collecting.load_questionnaire(session, invitation.questionnaire_digest)
-        _empty_forms[shape] = _render_form(invitation, questionnaire, _TOKEN_PLACE, _KEY_PLACE)
+        _empty_forms[shape] = forms.render(
+            _FORM, invitation, questionnaire, _TOKEN_PLACE, _KEY_PLACE
+        )
     token = forms.sign(settings().keys.session, invitation)
     page = _empty_forms[shape].replace(_TOKEN_PLACE, token, 1)
     return page.replace(_KEY_PLACE, str(uuid.uuid4()), 1)
 
 
 def _form_again(
-    invitation: Invitation, questionnaire: Questionnaire, fields: Fields, reason: Exception
+    invitation: Invitation, questionnaire: Questionnaire, fields: forms.Fields, reason: Exception
 ) -> ResponseReturnValue:
     """Show the filled form again with everything that is wrong, and nothing lost."""
     faults = reason.faults if isinstance(reason, InvalidAnswers) else ()
@@ -215,69 +215,13 @@ def _form_again(
     token = (
         forms.sign(settings().keys.session, invitation) if stale else fields[forms.TOKEN_FIELD][0]
     )
-    page = _render_form(
-        invitation,
-        questionnaire,
-        token,
-        _key_or_new(fields),
-        chosen=fields,
-        faults=_by_question(faults),
-        stale=stale,
-        refused=reason.sentence if isinstance(reason, TooMany) else None,
-    )
+    refused = reason.sentence if isinstance(reason, TooMany) else None
+    shown = forms.Shown(fields, faults, stale=stale, refused=refused)
+    key = forms.key_or_new(fields)
+    page = forms.render(_FORM, invitation, questionnaire, token, key, shown)
     if isinstance(reason, TooMany):
         return page, reason.status, {"Retry-After": str(reason.retry_seconds)}
     return page, 422 if faults else 400 if stale else 200
-
-
-def _by_question(faults: Sequence[AnswerFault]) -> dict[str, list[AnswerFault]]:
-    found: dict[str, list[AnswerFault]] = {}
-    for fault in faults:
-        found.setdefault(fault.question, []).append(fault)
-    return found
-
-
-def _key_or_new(fields: Fields) -> str:
-    try:
-        return str(uuid.UUID(fields.get(forms.KEY_FIELD, [""])[0]))
-    except ValueError:
-        return str(uuid.uuid4())
-
-
-def _render_form(
-    invitation: Invitation,
-    questionnaire: Questionnaire,
-    token: str,
-    key: str,
-    **filled: object,
-) -> str:
-    shown = {
-        "chosen": {},
-        "faults": {},
-        "stale": False,
-        "refused": None,
-        "again": bool(filled),
-        **filled,
-    }
-    offered = {each.tag: each for each in questionnaire.languages}
-    own = offered[questionnaire.language]
-    language = offered.get(request.args.get("lang", ""), own)
-    # Where the questions are not offered in the language that was asked for, the buttons are not
-    # in it either: a page in two languages is read by nobody.
-    with force_locale(language_around(language.tag)):
-        return render_template(
-            "respond/form.html",
-            invitation=invitation,
-            questionnaire=questionnaire.in_language(language.tag),
-            language=language,
-            languages=tuple(offered.values()),
-            token=token,
-            key=key,
-            fault_sentence=wording.fault_sentence,
-            fault_anchor=wording.fault_anchor,
-            most_sentence=wording.most_sentence,
-            **shown,
-        )
 
 
 @blueprint.app_template_filter("logic")

@@ -16,7 +16,19 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.errors import Problem
 from app.errors import say as _
-from app.models import Area, AuditEntry, Batch, Notice, Staff, Survey, SurveyState
+from app.models import (
+    AnswerImport,
+    Area,
+    AuditEntry,
+    Batch,
+    Channel,
+    ExternalRate,
+    ImportMapping,
+    Notice,
+    Staff,
+    Survey,
+    SurveyState,
+)
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
@@ -49,6 +61,12 @@ class Action(StrEnum):
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     CARD_SHOWN = "card_shown"
+    INTERVIEWED = "interviewed"
+    ANSWERS_IMPORTED = "answers_imported"
+    IMPORT_SET_ASIDE = "import_set_aside"
+    MAPPING_SAVED = "mapping_saved"
+    RATE_ENTERED = "rate_entered"
+    RATE_WITHDRAWN = "rate_withdrawn"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -181,6 +199,63 @@ def card_shown(actor: str, batch: Batch, serial: int, form: str) -> Act:
     """Say that one code was shown, as a page or as an image; by batch and serial, never itself."""
     named = f"batch {batch.id} card {serial}"
     return Act(actor, Action.CARD_SHOWN, named, batch.area.path, None, {"form": form})
+
+
+def interviewed(actor: str, survey: Survey, area: Area, channel: Channel) -> Act:
+    """Say that somebody asked a resident in person or by telephone; never which answers came."""
+    after = {"form": channel.value}
+    return Act(actor, Action.INTERVIEWED, f"survey {survey.id}", area.path, None, {**after})
+
+
+def answers_imported(actor: str, survey: Survey, made: AnswerImport) -> Act:
+    """Say how many answer sheets came in a file, and how many of its rows were left out."""
+    after: Facts = {
+        "survey": survey.id,
+        "source": made.source,
+        "form": made.channel.value,
+        "added": made.stored,
+        "left_out": made.left_out,
+        "file_digest": made.file_digest,
+    }
+    named = f"import {made.id}"
+    return Act(actor, Action.ANSWERS_IMPORTED, named, survey.area.path, None, after)
+
+
+def import_set_aside(actor: str, survey: Survey, made: AnswerImport, reason: str) -> Act:
+    """Say that everything a file brought was set aside, and why."""
+    after = {"survey": survey.id, "rows": made.stored}
+    named = f"import {made.id}"
+    return Act(actor, Action.IMPORT_SET_ASIDE, named, survey.area.path, None, {**after}, reason)
+
+
+def mapping_saved(actor: str, survey: Survey, made: ImportMapping) -> Act:
+    """Say that it was saved which columns of another system's tables answer which questions."""
+    after = {"name": made.name, "questionnaire": survey.questionnaire.code}
+    named = f"mapping {made.id}"
+    return Act(actor, Action.MAPPING_SAVED, named, survey.area.path, None, {**after})
+
+
+def rate_entered(actor: str, survey: Survey, rate: ExternalRate, area: Area) -> Act:
+    """Say that a rate of another source was entered."""
+    named = f"external rate {rate.id}"
+    return Act(actor, Action.RATE_ENTERED, named, area.path, None, _rate_facts(survey, rate))
+
+
+def rate_withdrawn(actor: str, survey: Survey, rate: ExternalRate, area: Area, reason: str) -> Act:
+    """Say that a rate of another source was withdrawn, and why."""
+    facts = _rate_facts(survey, rate)
+    named = f"external rate {rate.id}"
+    return Act(actor, Action.RATE_WITHDRAWN, named, area.path, facts, None, reason)
+
+
+def _rate_facts(survey: Survey, rate: ExternalRate) -> Facts:
+    return {
+        "survey": survey.id,
+        "measure": rate.measure_id,
+        "numerator": rate.numerator,
+        "base": rate.base,
+        "source": rate.source,
+    }
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -67,6 +68,7 @@ class Delivery:
     """One answer sheet as it arrives: under which key, and how long it took (seconds).
 
     `notice_number` is the version of the notice that was shown; None is the current one.
+    `interviewer_id` is the member of staff who asked, if one did.
     """
 
     key: uuid.UUID
@@ -75,6 +77,7 @@ class Delivery:
     origin: Origin = Origin.COLLECTED
     notice_number: int | None = None
     assistance: Assistance | None = None
+    interviewer_id: int | None = None
 
 
 NOTICE_COLUMNS = (*NOTICE_TEXTS, "erase_at")
@@ -268,7 +271,40 @@ def _insert(
     session: Session, invitation: Invitation, delivery: Delivery, receipt: str, now: datetime
 ) -> bool:
     """Insert the submission unless its key is stored already; return whether it was inserted."""
-    row = {
+    row = _row(invitation, delivery, receipt, now)
+    connection = session.connection()
+    # SQLAlchemy forgets an insert's row count unless asked to keep it.
+    kept = {"preserve_rowcount": True}
+    inserted = connection.execute(_INSERT[connection.dialect.name], row, execution_options=kept)
+    return inserted.rowcount == 1
+
+
+def record_new(
+    session: Session,
+    arrived: Sequence[tuple[Invitation, Delivery]],
+    keys: Keys,
+    now: datetime,
+) -> None:
+    """Store answer sheets that staff bring in together, under keys that were made for them.
+
+    Whether they are taken is for the caller to say: paper comes late.
+    """
+    connection = session.connection()
+    rows = [_row(*each, receipt_code(keys.receipt, each[1].key), now) for each in arrived]
+    connection.execute(insert(Submission), rows)
+    texts = [
+        _text_row(delivery, *each)
+        for _invitation, delivery in arrived
+        for each in delivery.sheet.texts.items()
+    ]
+    if texts:
+        connection.execute(insert(FreeText), texts)
+
+
+def _row(
+    invitation: Invitation, delivery: Delivery, receipt: str, now: datetime
+) -> dict[str, object]:
+    return {
         "key": delivery.key,
         "survey_id": invitation.survey_id,
         "notice_number": delivery.notice_number or invitation.notice_number,
@@ -281,16 +317,12 @@ def _insert(
         "received_hour": now.replace(minute=0, second=0, microsecond=0),
         "duration_seconds": delivery.duration_seconds,
         "assistance": delivery.assistance,
+        "interviewer_id": delivery.interviewer_id,
         "state": SubmissionState.VALID,
         "answers": dict(delivery.sheet.answers),
         "digest": delivery.sheet.digest(),
         "receipt": receipt,
     }
-    connection = session.connection()
-    # SQLAlchemy forgets an insert's row count unless asked to keep it.
-    kept = {"preserve_rowcount": True}
-    inserted = connection.execute(_INSERT[connection.dialect.name], row, execution_options=kept)
-    return inserted.rowcount == 1
 
 
 def _insert_texts(session: Session, delivery: Delivery) -> None:
@@ -336,13 +368,17 @@ def _are_its_texts(session: Session, delivery: Delivery) -> bool:
     return None in stored.values() or stored == delivery.sheet.texts
 
 
-def find_receipt(session: Session, receipt: str) -> tuple[SubmissionState, uuid.UUID]:
+def find_receipt(
+    session: Session, receipt: str, survey: Survey | None = None
+) -> tuple[SubmissionState, uuid.UUID]:
     """Return state and key of the submission with this receipt, and nothing else of it.
 
     The key is how the phone that made it knows which answers it need no longer keep.
-    Raises `NotFound`.
+    Raises `NotFound`, also for a receipt of another survey if one is given.
     """
     query = select(Submission.state, Submission.key).where(Submission.receipt == receipt)
+    if survey is not None:
+        query = query.where(Submission.survey_id == survey.id)
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound

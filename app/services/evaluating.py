@@ -10,6 +10,8 @@ from analysis.scoring import feed
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load_bundled
 from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
+from app.errors import say as _
+from app.services.external import ExternalFigure
 from app.services.results import Evidence, rate_or_none
 from surveys.questionnaire import Measure
 
@@ -47,8 +49,9 @@ def rubrics_for(evidence: Evidence) -> list[tuple[Rubric, int]]:
 def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, ...]:
     """Measure every indicator that this survey feeds.
 
-    An indicator that it does not feed, or that nobody answered, has no measurement: the score
-    sheet shows it as missing, which is not 0 points.
+    What nobody answered here is taken from another source, if one counted it for the whole area;
+    the measurement says so. An indicator that neither feeds has no measurement: the score sheet
+    shows it as missing, which is not 0 points.
     """
     found = []
     by_id = {measure.id: measure for measure in evidence.questionnaire.measures}
@@ -57,6 +60,8 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
         rate = rate_or_none(evidence, measure) if measure else None
         if measure and rate:
             found.append(_measurement(evidence, indicator.code, measure, rate))
+        elif measure and (figure := _external_or_none(evidence, measure)):
+            found.append(_from_elsewhere(evidence, indicator.code, measure, figure))
     return tuple(found)
 
 
@@ -87,6 +92,28 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
     )
     return feed.Measurement(code, content, source=evidence.survey.title)
+
+
+def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:
+    whole = evidence.survey.area_id
+    found = (
+        one for one in evidence.external if one.measure_id == measure.id and one.area.id == whole
+    )
+    return next(found, None)
+
+
+def _from_elsewhere(
+    evidence: Evidence, code: str, measure: Measure, figure: ExternalFigure
+) -> feed.Measurement:
+    content = feed.Rate(
+        numerator=figure.numerator,
+        base=figure.base,
+        value=figure.value,
+        definition=describe(measure, evidence.questionnaire),
+        interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
+        survey=str(evidence.survey.id),
+    )
+    return feed.Measurement(code, content, str(_("外部数据：%(source)s", source=figure.source)))
 
 
 def _interval(interval: Interval | None) -> feed.Interval | None:

@@ -65,6 +65,12 @@ def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Valu
     for group in result.groups:
         town = group_name(evidence, "area", group.group)
         yield town, None, _STATUS[group.status], *_figures(group.rate, places)
+    for figure in evidence.external:
+        if figure.measure_id == result.measure.id:
+            status = _("外部数据：%(source)s", source=figure.source)
+            value = Percent(figure.value, places)
+            counts = (figure.numerator, figure.base, None, None, value, None, None, None, None)
+            yield figure.area.name, None, status, *counts
 
 
 _STATUS = {

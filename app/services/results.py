@@ -29,6 +29,7 @@ from app.formats import channel_name
 from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
+from app.services.external import ExternalFigure, load_figures
 from app.services.retention import SMALLEST_GROUP
 from surveys.questionnaire import Measure, Questionnaire
 
@@ -40,7 +41,8 @@ class Evidence:
     """The valid submissions of one survey as a frame, with what is needed to read them.
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
-    its town. `channels` counts the submissions by channel.
+    its town. `channels` counts the submissions by channel. `external` holds what other sources
+    counted, which is never mixed with these submissions.
     """
 
     survey: Survey
@@ -50,6 +52,7 @@ class Evidence:
     towns: tuple[Area, ...]
     channels: dict[str, int]
     replayed: int
+    external: tuple[ExternalFigure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
         towns=towns,
         channels=dict(channels),
         replayed=sum(row.origin is Origin.REPLAYED for row in stored),
+        external=load_figures(session, survey),
     )
 
 

@@ -3,7 +3,7 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -12,10 +12,12 @@ from typing import TypeAlias
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from app.errors import Sentence
 from app.formats import decimal, percent
+from app.spreadsheets.parsing import MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,16 @@ Value: TypeAlias = Sentence | int | Decimal | Percent | None
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table with its title and its headings; None is an empty cell, never 0."""
+    """One table with its title and its headings; None is an empty cell, never 0.
+
+    With `choices`, by the number of the column, it is a form: what may be chosen drops down below
+    the heading, and whatever is typed stays the text that it is.
+    """
 
     title: Sentence
     headings: Sequence[Sentence]
     rows: Sequence[Sequence[Value]]
+    choices: Mapping[int, Sequence[str]] | None = None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -44,6 +51,7 @@ class Sheet:
 
 _LONGEST_TITLE, _LONGEST_CELL, _WIDEST = 31, 32_767, 60
 _MOST_DIGITS = 15
+_CHOICES = "选项"
 _LITERAL = {
     "in_memory": True,
     "strings_to_formulas": False,
@@ -63,7 +71,11 @@ def xlsx(sheets: Sequence[Sheet]) -> bytes:
         titles: list[str] = []
         for sheet in sheets:
             titles.append(_sheet_title(str(sheet.title), titles))
-            _fill(book, book.add_worksheet(titles[-1]), sheet, head)
+            page = book.add_worksheet(titles[-1])
+            _fill(book, page, sheet, head)
+            if sheet.choices is not None:
+                titles.append(_sheet_title(_CHOICES, titles))
+                _offer(book, page, book.add_worksheet(titles[-1]), sheet)
     return file.getvalue()
 
 
@@ -85,6 +97,20 @@ def _fill(book: Workbook, page: Worksheet, sheet: Sheet, head: Format) -> None:
     page.freeze_panes(1, 0)
     for place, width in enumerate(widths):
         page.set_column(place, place, max(8, min(_WIDEST, width + 2)))
+
+
+def _offer(book: Workbook, page: Worksheet, other: Worksheet, sheet: Sheet) -> None:
+    # From cells of a page of their own: a list inside the rule may have 255 characters at most.
+    as_text = book.add_format({"num_format": "@"})
+    for place, heading in enumerate(sheet.headings):
+        page.set_column(place, place, max(8, min(_WIDEST, _width(str(heading)) + 2)), as_text)
+    for place, offered in (sheet.choices or {}).items():
+        other.write_string(0, place, _storable(str(sheet.headings[place])))
+        for number, text in enumerate(offered, 1):
+            other.write_string(number, place, _storable(text))
+        column = xl_col_to_name(place)
+        source = f"='{other.get_name()}'!${column}$2:${column}${len(offered) + 1}"
+        page.data_validation(1, place, MOST_ROWS, place, {"validate": "list", "source": source})
 
 
 def _number(value: Value) -> tuple[Decimal, str] | None:

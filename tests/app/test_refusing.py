@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from app.answer_forms import sign
 from app.config import Keys
 from app.db import reading
 from app.errors import CardUnusable
 from app.formats import instant
 from app.models import CardState, SurveyState
-from app.respond.forms import sign
 from app.services.codes import card_code
 from app.services.collecting import Invitation, find_poster
 from surveys.library import bundled

@@ -14,7 +14,7 @@ def fault_sentence(question: Question, fault: AnswerFault) -> str:
     """Say what is wrong, with the number of the question or of the row of a matrix."""
     rows = {part.id: part.number for part in question.parts}
     number = rows.get(fault.field, question.number)
-    reason = _reason(question, fault.kind)
+    reason = fault_reason(question, fault.kind)
     sentence: str = _("第 %(number)s 题%(reason)s", number=number, reason=reason)
     return sentence
 
@@ -39,7 +39,8 @@ def fault_anchor(question: Question, fault: AnswerFault) -> str:
     return f"{question.id}-{question.codes[0]}"
 
 
-def _reason(question: Question, kind: FaultKind) -> str:  # noqa: C901, PLR0912 - one sentence each
+def fault_reason(question: Question, kind: FaultKind) -> str:  # noqa: C901, PLR0912, PLR0915 - one sentence each
+    """Say what is wrong, to stand behind the number of a question or the name of a column."""
     reason: str
     match kind:
         case FaultKind.MISSING:
