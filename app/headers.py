@@ -18,7 +18,6 @@ _STAFF = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
@@ -33,6 +32,8 @@ _STAFF_SIDE = {
     "factor",
     "admin",
 }
+# The one page that reads cards with the phone's camera.
+_SCANNING = {"field.scan", "field.move_scanned"}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -90,6 +91,8 @@ def _write(response: Response) -> Response:
     headers = response.headers
     headers["Content-Security-Policy"] = _residents() if residents else _STAFF
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
+    camera = "(self)" if request.endpoint in _SCANNING else "()"
+    headers["Permissions-Policy"] = f"geolocation=(), microphone=(), camera={camera}"
     headers.extend(_ALWAYS)
     if request.endpoint not in _STATIC or response.status_code >= 400:
         headers["Cache-Control"] = _cache_rule(response)

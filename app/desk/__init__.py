@@ -1,6 +1,6 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import areas, exports
+from app.desk import areas, cards, exports
 from app.desk.views import blueprint
 
-__all__ = ["areas", "blueprint", "exports"]
+__all__ = ["areas", "blueprint", "cards", "exports"]

@@ -3,10 +3,11 @@
 from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.models.card import Batch, Card, CardState
+from app.models.card import Batch, Card, CardEvent, CardState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
+from app.models.target import Target
 
 __all__ = [
     "Area",
@@ -15,6 +16,7 @@ __all__ = [
     "Base",
     "Batch",
     "Card",
+    "CardEvent",
     "CardState",
     "Channel",
     "FreeText",
@@ -32,4 +34,5 @@ __all__ = [
     "SubmissionState",
     "Survey",
     "SurveyState",
+    "Target",
 ]

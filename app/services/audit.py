@@ -16,7 +16,18 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.errors import Problem
 from app.errors import say as _
-from app.models import Area, AuditEntry, Batch, Notice, Staff, Survey, SurveyState
+from app.models import (
+    Area,
+    AuditEntry,
+    Batch,
+    CardState,
+    Channel,
+    Notice,
+    Staff,
+    Survey,
+    SurveyState,
+)
+from app.services.ledger import Moved, write_ranges
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
@@ -49,6 +60,11 @@ class Action(StrEnum):
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     CARD_SHOWN = "card_shown"
+    CARDS_ISSUED = "cards_issued"
+    CARDS_RETURNED = "cards_returned"
+    CARDS_LOST = "cards_lost"
+    CARDS_VOIDED = "cards_voided"
+    TARGET_SET = "target_set"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -181,6 +197,46 @@ def card_shown(actor: str, batch: Batch, serial: int, form: str) -> Act:
     """Say that one code was shown, as a page or as an image; by batch and serial, never itself."""
     named = f"batch {batch.id} card {serial}"
     return Act(actor, Action.CARD_SHOWN, named, batch.area.path, None, {"form": form})
+
+
+_CARD_MOVES = {
+    CardState.ISSUED: Action.CARDS_ISSUED,
+    CardState.RETURNED: Action.CARDS_RETURNED,
+    CardState.LOST: Action.CARDS_LOST,
+    CardState.VOID: Action.CARDS_VOIDED,
+}
+
+
+def cards_moved(actor: str, moved: Moved) -> Act:
+    """Say which cards were issued, taken back, reported lost or made void, as ranges.
+
+    To whom stands in the ledger: it may be a person.
+    """
+    after: Facts = {"cards": write_ranges(moved.changed), "changed": moved.count}
+    batch = moved.batch
+    return Act(
+        actor,
+        _CARD_MOVES[moved.to],
+        f"batch {batch.id}",
+        batch.area.path,
+        None,
+        after,
+        moved.reason,
+    )
+
+
+def target_set(
+    actor: str, survey: Survey, area: Area, channel: Channel, before: int | None, after: int
+) -> Act:
+    """Say how many answer sheets are wanted from an area by one channel."""
+    return Act(
+        actor,
+        Action.TARGET_SET,
+        f"survey {survey.id}",
+        area.path,
+        {"target": before},
+        {"area": area.name, "channel": channel.value, "target": after},
+    )
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:
