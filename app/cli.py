@@ -96,6 +96,7 @@ def _explained() -> Iterator[None]:
             click.echo(str(sentence), err=True)
         if refusal.more:
             click.echo(f"另有 {refusal.more} 处", err=True)
+        sys.exit(2)
     except (DatabaseBusy, OperationalError):
         click.echo("数据库正忙或不能写，请过一会儿再运行。", err=True)
         sys.exit(2)
