@@ -159,7 +159,7 @@ def _batch_page(
         form=form,
         moved=moved,
         states=ledger.load_states(session, batch),
-        events=ledger.load_events(session, batch),
+        entries=ledger.load_entries(session, batch),
         is_expired=ledger.is_expired(batch, date_of(now())),
         alarm=card_alarm(ledger.find_differences(session, [batch])),
     )

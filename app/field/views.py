@@ -18,7 +18,7 @@ from app.db import reading, transaction
 from app.errors import InvalidInput
 from app.formats import date_of
 from app.forms import plain_text, show_faults
-from app.models import Survey
+from app.models import CardState, Survey
 from app.services import areas, audit, cards, ledger, printing, publishing, targets
 
 blueprint = Blueprint("field", __name__, url_prefix="/field")
@@ -133,6 +133,7 @@ def _survey_page(session: Session, found: Survey, form: BatchForm) -> str:
         "field/survey.html",
         survey=found,
         ledger=counted,
+        states=list(CardState),
         alarm=card_alarm(differences),
         targets=targets.load_progress(session, found, branch, moment),
         form=form,

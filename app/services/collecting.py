@@ -127,7 +127,7 @@ _CLAIM = (
     .where(Card.id == bindparam("card_id"), Card.state.in_(ANSWERABLE))
     .values(state=CardState.ANSWERED)
 )
-_RELEASE = update(Card).where(Card.id == bindparam("card_id")).values(state=CardState.OPENED)
+_RELEASE = update(Card).where(Card.id == bindparam("card_id")).values(state=bindparam("before"))
 _OPEN = (
     update(Card)
     .where(Card.id == bindparam("card_id"), Card.state.in_(_UNOPENED))
@@ -284,7 +284,8 @@ def _claim_card(session: Session, invitation: Invitation) -> None:
 
 def _release_card(session: Session, invitation: Invitation) -> None:
     if invitation.card_id is not None:
-        session.connection().execute(_RELEASE, {"card_id": invitation.card_id})
+        was = {"card_id": invitation.card_id, "before": invitation.card_state}
+        session.connection().execute(_RELEASE, was)
 
 
 def _insert(

@@ -13,9 +13,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import groupby
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, literal, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Row,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from analysis.response_rates import Dispositions, response_rates
@@ -187,10 +198,24 @@ def move(
     return Moved(batch, to, as_ranges(changed), refused, handover.reason.strip())
 
 
-def load_events(session: Session, batch: Batch) -> Sequence[CardEvent]:
-    """Return the newest acts on a batch, the newest first."""
+def load_entries(session: Session, batch: Batch) -> list[tuple[CardEvent, Sequence[Range]]]:
+    """Return the newest acts on a batch, the newest first, each with all its cards.
+
+    Ranges that differ only in where they came from stand together: apart, they would tell which
+    cards were opened.
+    """
     query = select(CardEvent).where(CardEvent.batch_id == batch.id)
-    return session.scalars(query.order_by(CardEvent.id.desc()).limit(_EVENTS_SHOWN)).all()
+    events = session.scalars(query.order_by(CardEvent.id.desc()).limit(_EVENTS_SHOWN))
+    entries = []
+    for _same, together in groupby(events, _act_of):
+        several = list(together)
+        serials = {each for one in several for each in range(one.first, one.last + 1)}
+        entries.append((several[0], as_ranges(serials)))
+    return entries
+
+
+def _act_of(event: CardEvent) -> tuple[object, ...]:
+    return event.after, event.actor, event.at, event.holder, event.place, event.reason
 
 
 def load_states(
@@ -361,13 +386,13 @@ def _batches(session: Session, survey: Survey, branch: Area) -> Sequence[Batch]:
 
 def _counts(
     session: Session, batches: Iterable[int]
-) -> Iterable[tuple[int, str | None, CardState, int]]:
+) -> Sequence[Row[int, str | None, CardState, int]]:
     query = (
         select(Card.batch_id, Card.holder, Card.state, func.count())
         .where(Card.batch_id.in_(batches))
         .group_by(Card.batch_id, Card.holder, Card.state)
     )
-    return [row._tuple() for row in session.execute(query)]
+    return session.execute(query).all()
 
 
 # ---------------------------------------------------------------------------------------------
