@@ -206,7 +206,7 @@ def load_entries(session: Session, batch: Batch) -> list[tuple[CardEvent, Sequen
     """
     query = select(CardEvent).where(CardEvent.batch_id == batch.id)
     events = session.scalars(query.order_by(CardEvent.id.desc()).limit(_EVENTS_SHOWN))
-    entries = []
+    entries: list[tuple[CardEvent, Sequence[Range]]] = []
     for _same, together in groupby(events, _act_of):
         several = list(together)
         serials = {each for one in several for each in range(one.first, one.last + 1)}
