@@ -44,8 +44,9 @@ class ActForm(FlaskForm):  # type: ignore[misc]
     reason = StringField(_("理由（报失、作废时必填；不要填姓名）"), [plain_text])
 
     def handover(self) -> ledger.Handover:
-        """Return to whom, where and why."""
-        return ledger.Handover(self.holder.data, self.place.data, self.reason.data)
+        """Return to whom, where and why; the page of one card asks for nothing but the act."""
+        said = (self.holder.data, self.place.data, self.reason.data)
+        return ledger.Handover(*(text or "" for text in said))
 
 
 class SerialsForm(ActForm):

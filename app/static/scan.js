@@ -36,7 +36,6 @@
     }
     button.parentElement.hidden = true;
     view.hidden = false;
-    await view.play();
     look();
   });
 })();

@@ -304,6 +304,16 @@ def test_cards_are_moved_by_their_codes(app: Flask, fieldworker: Visitor, here: 
     assert [act[0] for act in acts(app)] == ["cards_returned"]
 
 
+def test_the_card_on_the_screen_is_issued_and_taken_back(
+    app: Flask, fieldworker: Visitor, here: Zone, keys: Keys
+) -> None:
+    batch = make_batch(app, here, 2, keys)
+    path, action = f"/field/batches/{batch}/cards/2", f"/field/batches/{batch}"
+    for act, state in (("issued", CardState.ISSUED), ("returned", CardState.RETURNED)):
+        fieldworker.fill(path, action=action, act=act, status=200)
+        assert card_states(app, batch) == [CardState.MADE, state]
+
+
 def test_a_code_of_another_zone_is_none(
     app: Flask, fieldworker: Visitor, here: Zone, noise: Zone
 ) -> None:
