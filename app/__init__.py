@@ -42,7 +42,7 @@ from app.field import interview
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
-from app.services import codes, evaluating
+from app.services import codes, evaluating, ledger
 from app.services.printing import CannotPrint
 from surveys.library import bundled
 
@@ -164,6 +164,8 @@ def _add_formats(app: Flask) -> None:
         figure=formats.figure,
         points=formats.points,
         channel_name=formats.channel_name,
+        card_state_name=formats.card_state_name,
+        ranges=ledger.write_ranges,
         instant=formats.instant,
         day=formats.day,
         in_fours=codes.in_fours,

@@ -33,9 +33,9 @@ from app.db import (
     transaction,
 )
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, date_of, instant, percent
+from app.formats import BEIJING, card_state_name, date_of, instant, percent
 from app.limits import counters
-from app.models import Role, Staff, SurveyState
+from app.models import CardState, Role, Staff, SurveyState
 from app.services import (
     accounts,
     area_import,
@@ -43,6 +43,7 @@ from app.services import (
     audit,
     cards,
     evaluating,
+    ledger,
     passwords,
     printing,
     publishing,
@@ -257,12 +258,14 @@ def list_posters(survey_id: int) -> None:
 @click.argument("area")
 @click.argument("size", type=int)
 @click.option("--holder", required=True, help="领卡人或存放处。")
-def make_cards(survey_id: int, area: str, size: int, holder: str) -> None:
-    """为一个片区制作一批卡。"""
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="有效期，这一天仍可作答。")
+def make_cards(survey_id: int, area: str, size: int, holder: str, expires: datetime | None) -> None:
+    """为一个片区制作一批卡；打印或出示以后才能作答。"""
     with _explained(), transaction() as session:
         survey = publishing.find_survey(session, survey_id)
         place = areas.find_area_by_name(session, area)
-        batch = cards.make_batch(session, survey, place, size, holder, settings().keys)
+        plan = cards.BatchPlan(size, holder, expires.date() if expires else None)
+        batch = cards.make_batch(session, survey, place, plan, settings().keys, _stamp())
         record(session, audit.batch_made(audit.COMMAND_LINE, batch))
     click.echo(f"{batch.id}\t{place.name}\t{batch.size}")
 
@@ -277,10 +280,59 @@ def print_sheet(batch_id: int, output: Path) -> None:
         survey = publishing.find_survey(session, batch.survey_id)
         pdf = cards.sheet(batch, survey, settings())
     with _explained(), transaction() as session:
+        ledger.release(session, batch, _stamp())
         record(session, audit.sheet_printed(audit.COMMAND_LINE, batch))
     output.touch(mode=0o600)
     output.write_bytes(pdf)
     click.echo(str(output))
+
+
+def _stamp() -> ledger.Stamp:
+    return ledger.Stamp(audit.COMMAND_LINE, datetime.now(UTC))
+
+
+def _card_mover(name: str, to: CardState, text: str) -> None:
+    @card_group.command(name, help=text)
+    @click.argument("batch_id", type=int)
+    @click.argument("serials")
+    @click.option("--holder", default="", help="发给谁；不填为本批的领卡人。")
+    @click.option("--place", default="", help="地点。")
+    @click.option("--reason", default="", help="理由，报失和作废时必填。")
+    def move(batch_id: int, serials: str, holder: str, place: str, reason: str) -> None:
+        with _explained(), transaction() as session:
+            batch = cards.find_batch(session, batch_id)
+            ranges = ledger.read_serials(serials, batch.size)
+            handover = ledger.Handover(holder, place, reason)
+            moved = ledger.move(session, batch, ranges, to, _stamp(), handover)
+            if moved.changed:
+                record(session, audit.cards_moved(audit.COMMAND_LINE, moved))
+        click.echo(f"{moved.count}\t{ledger.write_ranges(moved.changed)}")
+        for state, left in moved.refused.items():
+            click.echo(
+                f"没有改动：{ledger.write_ranges(left)}（{card_state_name(state)}）", err=True
+            )
+
+
+_card_mover("issue", CardState.ISSUED, "登记一批卡中的若干张已发出。")
+_card_mover("return", CardState.RETURNED, "登记收回。")
+_card_mover("lose", CardState.LOST, "登记遗失；找到后可再发出。")
+_card_mover("void", CardState.VOID, "作废，立即不能作答，不能恢复。")
+
+
+@card_group.command("check")
+def check_cards() -> None:
+    """核对台账与卡片，列出每一处不符；有不符时退出码为 1。"""
+    with reading() as session:
+        batches = ledger.load_all_batches(session)
+        differences = ledger.find_differences(session, batches)
+    for each in differences:
+        click.echo(
+            f"批次 {each.batch_id}：{each.what} 应为 {each.entered}，实有 {each.counted}", err=True
+        )
+    click.echo(f"共 {len(batches)} 批，{sum(batch.size for batch in batches)} 张")
+    if differences:
+        sys.exit(1)
+    click.echo("账卡相符。")
 
 
 @staff_group.command("add")

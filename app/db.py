@@ -104,13 +104,13 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(patience: float | None = None) -> Iterator[Session]:
     """Open the one transaction of a request or command; commit at the end of the block.
 
     Whatever leaves the block as an exception rolls everything back. Raises `DatabaseBusy` when
-    the write lock does not come free within 5 seconds.
+    the other writers of this process do not make way within 5 seconds, or within `patience`.
     """
-    with _writer(), _sessions()() as session:
+    with _writer(_BUSY_SECONDS if patience is None else patience), _sessions()() as session:
         session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
         yield session
         session.commit()
@@ -131,8 +131,8 @@ def rows_hit(session: Session, statement: UpdateBase) -> int:
 
 
 @contextmanager
-def _sqlite_turn() -> Iterator[None]:
-    if not _sqlite_writer.acquire(timeout=_BUSY_SECONDS):
+def _sqlite_turn(patience: float) -> Iterator[None]:
+    if not _sqlite_writer.acquire(timeout=patience):
         raise DatabaseBusy
     try:
         yield
@@ -140,8 +140,8 @@ def _sqlite_turn() -> Iterator[None]:
         _sqlite_writer.release()
 
 
-def _writer() -> Any:  # noqa: ANN401 - either of two context managers
-    return _sqlite_turn() if current_engine().dialect.name == "sqlite" else nullcontext()
+def _writer(patience: float) -> Any:  # noqa: ANN401 - either of two context managers
+    return _sqlite_turn(patience) if current_engine().dialect.name == "sqlite" else nullcontext()
 
 
 def rewrite_files(tables: Sequence[str]) -> int:
@@ -162,7 +162,7 @@ def rewrite_files(tables: Sequence[str]) -> int:
 
 
 def _rewrite_sqlite(engine: Engine) -> None:
-    with _sqlite_turn(), closing(engine.raw_connection()) as connection:
+    with _sqlite_turn(_BUSY_SECONDS), closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
         try:
             cursor.execute("VACUUM")

@@ -30,7 +30,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import accounts, areas, cards, collecting, passwords, publishing
+from app.services import accounts, areas, cards, collecting, ledger, passwords, publishing
 from app.services.codes import card_code
 from surveys.answers import check
 from surveys.library import bundled
@@ -127,7 +127,7 @@ def _unanswered_card(session: Session, survey: Survey, keys: Keys) -> str | None
     row = session.execute(
         select(Batch.seed, Card.serial)
         .join(Card, Card.batch_id == Batch.id)
-        .where(Batch.survey_id == survey.id, Card.state == CardState.ISSUED)
+        .where(Batch.survey_id == survey.id, Card.state.in_(collecting.ANSWERABLE))
         .order_by(Card.id)
         .limit(1)
     ).one_or_none()
@@ -140,7 +140,11 @@ def _open_survey(
     survey = _survey(session, zone, "基本公共卫生服务知晓率及满意度调查", now)
     publishing.move_survey(session, survey, SurveyState.OPEN)
     for town in towns:
-        cards.make_batch(session, survey, town, 20, f"{town.name}卫生院", keys)
+        stamp = ledger.Stamp(FIELDWORKER, now)
+        plan = cards.BatchPlan(20, f"{town.name}卫生院")
+        batch = cards.make_batch(session, survey, town, plan, keys, stamp)
+        ledger.release(session, batch, stamp)
+        ledger.move(session, batch, [(1, batch.size)], CardState.ISSUED, stamp)
 
 
 def _survey(session: Session, zone: Area, title: str, now: datetime) -> Survey:

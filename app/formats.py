@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
 from app.errors import say as _
-from app.models import Channel
+from app.models import CardState, Channel
 
 BEIJING = timezone(timedelta(hours=8), "北京时间")
 
@@ -54,6 +54,24 @@ _CHANNELS = {
 def channel_name(channel: str) -> str:
     """Return what a channel is called in the reader's language."""
     return str(_CHANNELS[Channel(channel)])
+
+
+_CARD_STATES = {
+    CardState.MADE: _("已制作"),
+    CardState.PRINTED: _("已打印"),
+    CardState.ISSUED: _("已发出"),
+    CardState.OPENED: _("已打开"),
+    CardState.ANSWERED: _("已答"),
+    CardState.RETURNED: _("已收回"),
+    CardState.LOST: _("已报失"),
+    CardState.VOID: _("已作废"),
+    CardState.EXPIRED: _("已过期"),
+}
+
+
+def card_state_name(state: str) -> str:
+    """Return what a card's state is called in the reader's language."""
+    return str(_CARD_STATES[CardState(state)])
 
 
 def instant(value: datetime) -> str:

@@ -18,7 +18,6 @@ _STAFF = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
@@ -39,6 +38,8 @@ _STAFF_SIDE = {
 _STAFF_PATHS = ("/desk/", "/field/", "/staff/")
 # Staff pages that show the residents' form, with its style sheet and its script.
 _WITH_FORM = {"interview"}
+# The one page that reads cards with the phone's camera.
+_SCANNING = {"field.scan", "field.move_scanned"}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -97,6 +98,8 @@ def _write(response: Response) -> Response:
     has_form = residents or request.blueprint in _WITH_FORM
     headers["Content-Security-Policy"] = _residents() if has_form else _STAFF
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
+    camera = "(self)" if request.endpoint in _SCANNING else "()"
+    headers["Permissions-Policy"] = f"geolocation=(), microphone=(), camera={camera}"
     headers.extend(_ALWAYS)
     if request.endpoint not in _STATIC or response.status_code >= 400:
         headers["Cache-Control"] = _cache_rule(response)

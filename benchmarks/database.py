@@ -15,7 +15,7 @@ from app import create_app, demo
 from app.config import SETTINGS, read_settings, settings
 from app.db import current_engine, make_engine, reading, transaction
 from app.models import Batch, Card, CardState, Origin, Submission
-from app.services import cards, publishing
+from app.services import cards, ledger, publishing
 from benchmarks.server import PROJECT, CannotMeasure
 
 
@@ -103,6 +103,9 @@ def _fill(card_count: int) -> Field:
         codes: list[str] = []
         while len(codes) < card_count:
             size = min(card_count - len(codes), cards.LARGEST_BATCH)
-            batch = cards.make_batch(session, survey, survey.area, size, "benchmark", keys)
+            stamp = ledger.Stamp("benchmark", datetime.now(UTC))
+            plan = cards.BatchPlan(size, "benchmark")
+            batch = cards.make_batch(session, survey, survey.area, plan, keys, stamp)
+            ledger.release(session, batch, stamp)
             codes += [code for _serial, code in cards.card_codes(batch, keys)]
         return Field(survey.id, [f"/s/{code}" for code in codes])

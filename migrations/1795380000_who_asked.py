@@ -1,7 +1,7 @@
 """who asked in person or by telephone
 
 Revision ID: 1795380000
-Revises: 1795366000
+Revises: 1795370000
 Create Date: 2026-11-22 16:50:00.000000
 
 """
@@ -12,7 +12,7 @@ from alembic import op
 
 # revision identifiers, used by Alembic.
 revision: str = '1795380000'
-down_revision: Union[str, Sequence[str], None] = '1795366000'
+down_revision: Union[str, Sequence[str], None] = '1795370000'
 branch_labels: Union[str, Sequence[str], None] = None
 depends_on: Union[str, Sequence[str], None] = None
 

@@ -32,6 +32,7 @@ from app.db import current_engine, reading, transaction
 from app.models import (
     Area,
     Base,
+    Batch,
     Card,
     CardState,
     Channel,
@@ -42,7 +43,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import areas, cards, collecting, devices, publishing
+from app.services import areas, cards, collecting, devices, ledger, publishing
 from surveys.answers import check
 from surveys.library import bundled
 
@@ -166,6 +167,17 @@ def add_submissions(
         collecting.record_submission(session, invitation, delivery, keys, NOW)
 
 
+def issue_batch(
+    session: Session, survey: Survey, area: Area, size: int, holder: str, keys: Keys
+) -> Batch:
+    """Make a batch, and hand every card of it out."""
+    stamp = ledger.Stamp(FIELDWORKER, NOW)
+    batch = cards.make_batch(session, survey, area, cards.BatchPlan(size, holder), keys, stamp)
+    ledger.release(session, batch, stamp)
+    ledger.move(session, batch, [(1, size)], CardState.ISSUED, stamp)
+    return batch
+
+
 def _seed_zone(
     session: Session, name: str, towns: Sequence[str], cards_made: int, keys: Keys
 ) -> Zone:
@@ -175,7 +187,7 @@ def _seed_zone(
         session, bundled()[QUESTIONNAIRE], root, plan(f"{name}基本公共卫生调查")
     )
     publishing.move_survey(session, survey, SurveyState.OPEN)
-    batch = cards.make_batch(session, survey, below[0], cards_made, f"{towns[0]}卫生院", keys)
+    batch = issue_batch(session, survey, below[0], cards_made, f"{towns[0]}卫生院", keys)
     return Zone(
         area=root.id,
         towns=tuple(town.id for town in below),
@@ -193,7 +205,7 @@ def _seed_last_year(
     root, town = (session.get_one(Area, area) for area in (zone.area, zone.towns[0]))
     survey = publishing.make_survey(session, bundled()[QUESTIONNAIRE], root, plan("去年的调查"))
     publishing.move_survey(session, survey, SurveyState.OPEN)
-    cards.make_batch(session, survey, town, 2, "去年的卫生院", keys)
+    issue_batch(session, survey, town, 2, "去年的卫生院", keys)
     add_submissions(session, survey.id, town.id, [loud] * 3, keys)
     publishing.move_survey(session, survey, SurveyState.CLOSED)
 
@@ -475,8 +487,9 @@ def card_states(app: Flask, batch_id: int) -> list[CardState]:
 
 def void_card(app: Flask, batch_id: int, serial: int) -> None:
     with app.app_context(), transaction() as session:
-        query = select(Card).where(Card.batch_id == batch_id, Card.serial == serial)
-        session.scalars(query).one().state = CardState.VOID
+        batch, stamp = cards.find_batch(session, batch_id), ledger.Stamp(FIELDWORKER, NOW)
+        handover = ledger.Handover(reason="印坏了")
+        ledger.move(session, batch, [(serial, serial)], CardState.VOID, stamp, handover)
 
 
 def change_survey(app: Flask, survey_id: int, **changes: object) -> None:
@@ -508,7 +521,7 @@ def make_cards(app: Flask, zone: Zone, size: int, keys: Keys) -> tuple[int, list
     with app.app_context(), transaction() as session:
         survey = publishing.find_survey(session, zone.survey)
         area = session.get_one(Area, zone.towns[0])
-        batch = cards.make_batch(session, survey, area, size, "村委会", keys)
+        batch = issue_batch(session, survey, area, size, "村委会", keys)
     return batch.id, [code for _serial, code in cards.card_codes(batch, keys)]
 
 

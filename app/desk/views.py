@@ -31,10 +31,10 @@ from app.models import Survey, SurveyState
 from app.services import (
     areas,
     audit,
-    cards,
     collecting,
     evaluating,
     exporting,
+    ledger,
     printing,
     publishing,
     results,
@@ -131,6 +131,11 @@ _ACTIONS = {
     audit.Action.MAPPING_SAVED: _("设定对应关系"),
     audit.Action.RATE_ENTERED: _("登记外部数据"),
     audit.Action.RATE_WITHDRAWN: _("撤下外部数据"),
+    audit.Action.CARDS_ISSUED: _("发出卡片"),
+    audit.Action.CARDS_RETURNED: _("收回卡片"),
+    audit.Action.CARDS_LOST: _("卡片报失"),
+    audit.Action.CARDS_VOIDED: _("作废卡片"),
+    audit.Action.TARGET_SET: _("设定目标份数"),
     audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
@@ -183,6 +188,9 @@ _FACTS = {
     "texts": _("文字条数"),
     "durations": _("答题用时条数"),
     "batches": _("小批次批号条数"),
+    "cards": _("编号"),
+    "channel": _("调查方式"),
+    "target": _("目标份数"),
 }
 
 
@@ -278,7 +286,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
             "desk/survey.html",
             survey=found,
             posters=publishing.load_posters(session, found),
-            progress=cards.load_progress(session, found, current_staff().area),
+            ledger=_ledger(session, found),
             evidence=results.load_evidence(session, found),
             texts=results.count_texts(session, found),
             base_url=settings().base_url,
@@ -471,6 +479,11 @@ def _row_number(text: str) -> int:
     if not 1 <= number < 2**31:
         raise ValueError(text)
     return number
+
+
+def _ledger(session: Session, survey: Survey) -> ledger.Ledger:
+    today = date_of(datetime.now(UTC))
+    return ledger.load_ledger(session, survey, current_staff().area, today)
 
 
 def _find(session: Session, survey_id: int) -> Survey:

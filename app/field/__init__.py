@@ -1,5 +1,6 @@
 """现场端: field staff's pages, for cards handed out and come back, within their own area."""
 
+from app.field import acts
 from app.field.views import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["acts", "blueprint"]

@@ -1,4 +1,4 @@
-"""A fieldworker's way: make cards for my area, print them, see which came back."""
+"""A fieldworker's way: make cards for my area, print or show them, see how far it has come."""
 
 from io import BytesIO
 
@@ -7,17 +7,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import DateField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, Optional
 
-from app.access import current_staff, record
+from app.access import current_staff, now, record
+from app.alarms import card_alarm
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import InvalidInput
+from app.formats import date_of
 from app.forms import plain_text, show_faults
-from app.models import Survey
-from app.services import areas, audit, cards, printing, publishing
+from app.models import CardState, Survey
+from app.services import areas, audit, cards, ledger, printing, publishing, targets
 
 blueprint = Blueprint("field", __name__, url_prefix="/field")
 
@@ -30,13 +32,18 @@ class BatchForm(FlaskForm):  # type: ignore[misc]
     holder = StringField(
         _("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。")), plain_text]
     )
+    expires_at = DateField(_("有效期至（可不填；这一天仍可作答）"), [Optional()])
 
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    """List the surveys that reach my area."""
+    """List the surveys that reach my area, and what is wanted of each today."""
+    branch = current_staff().area
     with reading() as session:
-        found = publishing.load_surveys_reaching(session, current_staff().area)
+        found = [
+            (survey, targets.load_progress(session, survey, branch, now()))
+            for survey in publishing.load_surveys_reaching(session, branch)
+        ]
     return render_template("field/home.html", surveys=found)
 
 
@@ -58,9 +65,8 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
             return _survey_page(session, found, form), 422
         place = areas.find_area(session, form.area.data, current_staff().area)
         try:
-            batch = cards.make_batch(
-                session, found, place, form.size.data, form.holder.data, settings().keys
-            )
+            plan = cards.BatchPlan(form.size.data, form.holder.data, form.expires_at.data)
+            batch = cards.make_batch(session, found, place, plan, settings().keys, stamp())
             record(session, audit.batch_made(current_staff().name, batch))
         except InvalidInput as refusal:
             show_faults(form, refusal)
@@ -78,6 +84,7 @@ def sheet(batch_id: int) -> Response:
     # (docs/decisions/0017-audit-chain.md); what is not on record does not leave.
     pdf = cards.sheet(batch, found, settings())
     with transaction() as session:
+        ledger.release(session, batch, stamp())
         record(session, audit.sheet_printed(current_staff().name, batch))
     return send_file(BytesIO(pdf), "application/pdf", download_name=f"cards-{batch.id}.pdf")
 
@@ -88,8 +95,10 @@ def card(batch_id: int, serial: int) -> ResponseReturnValue:
     with transaction() as session:
         batch = cards.find_batch(session, batch_id, current_staff().area)
         code = cards.code_of(batch, serial, settings().keys)
+        ledger.release(session, batch, stamp(), [(serial, serial)])
+        (state,) = ledger.load_states(session, batch, [(serial, serial)])
         record(session, audit.card_shown(current_staff().name, batch, serial, "page"))
-    return render_template("field/card.html", batch=batch, serial=serial, code=code)
+    return render_template("field/card.html", batch=batch, serial=serial, code=code, state=state)
 
 
 @blueprint.get("/batches/<id:batch_id>/cards/<id:serial>.png")
@@ -99,8 +108,14 @@ def card_image(batch_id: int, serial: int) -> Response:
         batch = cards.find_batch(session, batch_id, current_staff().area)
         code = cards.code_of(batch, serial, settings().keys)
         png = printing.qr_png(cards.card_address(settings(), code))
+        ledger.release(session, batch, stamp(), [(serial, serial)])
         record(session, audit.card_shown(current_staff().name, batch, serial, "image"))
     return send_file(BytesIO(png), "image/png")
+
+
+def stamp() -> ledger.Stamp:
+    """Return who does something with cards, now."""
+    return ledger.Stamp(current_staff().name, now())
 
 
 def _batch_form(session: Session) -> BatchForm:
@@ -111,5 +126,15 @@ def _batch_form(session: Session) -> BatchForm:
 
 
 def _survey_page(session: Session, found: Survey, form: BatchForm) -> str:
-    progress = cards.load_progress(session, found, current_staff().area)
-    return render_template("field/survey.html", survey=found, progress=progress, form=form)
+    branch, moment = current_staff().area, now()
+    counted = ledger.load_ledger(session, found, branch, date_of(moment))
+    differences = ledger.find_differences(session, [row.batch for row in counted.batches])
+    return render_template(
+        "field/survey.html",
+        survey=found,
+        ledger=counted,
+        states=list(CardState),
+        alarm=card_alarm(differences),
+        targets=targets.load_progress(session, found, branch, moment),
+        form=form,
+    )

@@ -3,7 +3,7 @@
 from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.models.card import Batch, Card, CardState
+from app.models.card import Batch, Card, CardEvent, CardState
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -14,6 +14,7 @@ from app.models.imported import (
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
+from app.models.target import Target
 
 __all__ = [
     "AnswerImport",
@@ -23,6 +24,7 @@ __all__ = [
     "Base",
     "Batch",
     "Card",
+    "CardEvent",
     "CardState",
     "Channel",
     "ExternalRate",
@@ -44,4 +46,5 @@ __all__ = [
     "SubmissionState",
     "Survey",
     "SurveyState",
+    "Target",
 ]

@@ -45,13 +45,16 @@ class Instant(TypeDecorator[datetime]):
         return instant.astimezone(UTC)
 
 
-def word(kind: type[StrEnum]) -> Enum:
-    """Return a column type for a closed word list: stored as its value, checked by the database."""
+def word(kind: type[StrEnum], name: str | None = None) -> Enum:
+    """Return a column type for a closed word list: stored as its value, checked by the database.
+
+    `name` tells the checks apart where a table has two columns of the same words.
+    """
     return Enum(
         kind,
         values_callable=lambda members: [member.value for member in members],
         native_enum=False,
         create_constraint=True,
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
         length=20,
     )

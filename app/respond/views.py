@@ -5,6 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,12 +13,13 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import answer_forms as forms
 from app import limits
 from app.config import Keys, settings
-from app.db import reading, transaction
+from app.db import DatabaseBusy, reading, transaction
 from app.errors import AnswerConflict, CardSpent, TooMany
 from app.headers import is_staff_side
 from app.services import codes, collecting
@@ -33,6 +35,8 @@ blueprint = Blueprint("respond", __name__)
 LARGEST_BODY = 64 * 1024
 _COOKIE_DAYS = 90
 _FORM = "respond/form.html"
+# How many seconds the page of a card may wait to note that it was opened.
+_PATIENCE = 0.5
 
 # The empty form differs between phones only in its token and key. Rendering it took as long as
 # everything else together, so it is kept, with places that no survey's text can contain.
@@ -91,12 +95,23 @@ def card(code: str) -> ResponseReturnValue:
     try:
         with reading() as session:
             invitation = collecting.find_open_card(session, code, settings().keys, _now())
-            return _form_page(session, invitation)
+            page = _form_page(session, invitation)
     except CardSpent:
         receipt = _receipt_in_cookie(code)
         if receipt is None:
             raise
-    return redirect(url_for("respond.receipt", receipt=receipt), 303)
+        return redirect(url_for("respond.receipt", receipt=receipt), 303)
+    if request.method == "GET" and collecting.is_unopened(invitation):
+        _note_opening(invitation)
+    return page
+
+
+def _note_opening(invitation: Invitation) -> None:
+    # A busy, full or read-only database keeps nobody from reading the questions: what is not
+    # noted now is noted at the next look.
+    trouble = suppress(DatabaseBusy, OperationalError, InternalError)
+    with trouble, transaction(_PATIENCE) as session:
+        collecting.record_opening(session, invitation)
 
 
 @blueprint.post("/s/<code>")

@@ -21,6 +21,7 @@ from app.models import (
     Area,
     AuditEntry,
     Batch,
+    CardState,
     Channel,
     ExternalRate,
     ImportMapping,
@@ -29,6 +30,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
+from app.services.ledger import Moved, write_ranges
 
 COMMAND_LINE = "command line"
 PAGE_LENGTH = 50
@@ -67,6 +69,11 @@ class Action(StrEnum):
     MAPPING_SAVED = "mapping_saved"
     RATE_ENTERED = "rate_entered"
     RATE_WITHDRAWN = "rate_withdrawn"
+    CARDS_ISSUED = "cards_issued"
+    CARDS_RETURNED = "cards_returned"
+    CARDS_LOST = "cards_lost"
+    CARDS_VOIDED = "cards_voided"
+    TARGET_SET = "target_set"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -256,6 +263,46 @@ def _rate_facts(survey: Survey, rate: ExternalRate) -> Facts:
         "base": rate.base,
         "source": rate.source,
     }
+
+
+_CARD_MOVES = {
+    CardState.ISSUED: Action.CARDS_ISSUED,
+    CardState.RETURNED: Action.CARDS_RETURNED,
+    CardState.LOST: Action.CARDS_LOST,
+    CardState.VOID: Action.CARDS_VOIDED,
+}
+
+
+def cards_moved(actor: str, moved: Moved) -> Act:
+    """Say which cards were issued, taken back, reported lost or made void, as ranges.
+
+    To whom stands in the ledger: it may be a person.
+    """
+    after: Facts = {"cards": write_ranges(moved.changed), "changed": moved.count}
+    batch = moved.batch
+    return Act(
+        actor,
+        _CARD_MOVES[moved.to],
+        f"batch {batch.id}",
+        batch.area.path,
+        None,
+        after,
+        moved.reason,
+    )
+
+
+def target_set(
+    actor: str, survey: Survey, area: Area, channel: Channel, before: int | None, after: int
+) -> Act:
+    """Say how many answer sheets are wanted from an area by one channel."""
+    return Act(
+        actor,
+        Action.TARGET_SET,
+        f"survey {survey.id}",
+        area.path,
+        {"target": before},
+        {"area": area.name, "channel": channel.value, "target": after},
+    )
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:

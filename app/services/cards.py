@@ -1,16 +1,19 @@
-"""Cards: made in batches, printed again at will, counted as they come back."""
+"""Cards: made in batches, printed again at will, found by their codes."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.config import Keys, Settings
 from app.errors import InvalidInput, NotFound, Sentence
 from app.errors import say as _
+from app.formats import date_of
 from app.models import Area, Batch, Card, CardState, Survey
+from app.services import ledger
 from app.services.areas import within
 from app.services.codes import card_code, code_hash
 from app.services.printing import CardFace, SheetHeading, card_sheet
@@ -19,27 +22,37 @@ LARGEST_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class BatchProgress:
-    """How many cards of one batch are in each state."""
+class BatchPlan:
+    """How many cards, for whom, and until which day (in Beijing, the last one) if not the end."""
 
-    batch: Batch
-    issued: int
-    answered: int
-    void: int
+    size: int
+    holder: str
+    expires_at: date | None = None
 
 
 def make_batch(
-    session: Session, survey: Survey, area: Area, size: int, holder: str, keys: Keys
+    session: Session, survey: Survey, area: Area, plan: BatchPlan, keys: Keys, stamp: ledger.Stamp
 ) -> Batch:
-    """Make `size` cards for one area of a survey. Raises `InvalidInput`."""
-    _check_batch(survey, area, size, holder)
+    """Make cards for one area of a survey; none can be answered before it is released.
+
+    Raises `InvalidInput`.
+    """
+    _check_batch(survey, area, plan, date_of(stamp.at))
     batch = Batch(
-        seed=uuid.uuid4(), survey_id=survey.id, area_id=area.id, holder=holder.strip(), size=size
+        seed=uuid.uuid4(),
+        survey_id=survey.id,
+        area_id=area.id,
+        holder=plan.holder.strip(),
+        size=plan.size,
+        expires_at=plan.expires_at,
     )
     session.add(batch)
     session.flush()
-    session.execute(insert(Card), [_card_row(batch, serial, keys) for serial in range(1, size + 1)])
+    session.execute(
+        insert(Card), [_card_row(batch, serial, keys) for serial in range(1, batch.size + 1)]
+    )
     batch.area = area
+    ledger.record_made(session, batch, stamp)
     return batch
 
 
@@ -92,46 +105,33 @@ def find_batch(session: Session, batch_id: int, branch: Area | None = None) -> B
     return batch
 
 
-def load_progress(session: Session, survey: Survey, branch: Area) -> list[BatchProgress]:
-    """Count the cards of every batch of this survey in this branch, by state."""
-    batches = session.scalars(
-        select(Batch)
+def find_cards(
+    session: Session, codes: Sequence[str], branch: Area, keys: Keys
+) -> dict[str, tuple[Batch, int]]:
+    """Return batch and serial by code, of those that name a card in this branch."""
+    by_hash = {code_hash(keys.lookup, code): code for code in codes}
+    rows = session.execute(
+        select(Card.code_hash, Batch, Card.serial)
+        .join(Batch, Batch.id == Card.batch_id)
         .join(Batch.area)
-        .where(Batch.survey_id == survey.id, within(branch))
+        .where(Card.code_hash.in_(by_hash), within(branch))
         .options(joinedload(Batch.area))
-        .order_by(Batch.id)
-    ).all()
-    counts = _state_counts(session, batches)
-    return [
-        BatchProgress(
-            batch,
-            issued=counts.get((batch.id, CardState.ISSUED), 0),
-            answered=counts.get((batch.id, CardState.ANSWERED), 0),
-            void=counts.get((batch.id, CardState.VOID), 0),
-        )
-        for batch in batches
-    ]
-
-
-def _state_counts(session: Session, batches: Sequence[Batch]) -> dict[tuple[int, CardState], int]:
-    query = (
-        select(Card.batch_id, Card.state, func.count())
-        .where(Card.batch_id.in_([batch.id for batch in batches]))
-        .group_by(Card.batch_id, Card.state)
     )
-    return {(batch_id, state): count for batch_id, state, count in session.execute(query)}
+    return {by_hash[hashed]: (batch, serial) for hashed, batch, serial in rows}
 
 
-def _check_batch(survey: Survey, area: Area, size: int, holder: str) -> None:
+def _check_batch(survey: Survey, area: Area, plan: BatchPlan, today: date) -> None:
     faults: dict[str, Sentence] = {}
-    if not 1 <= size <= LARGEST_BATCH:
+    if not 1 <= plan.size <= LARGEST_BATCH:
         faults["size"] = _("张数应在 1 到 %(most)s 之间。", most=LARGEST_BATCH)
     if not area.path.startswith(survey.area.path):
         faults["area"] = _("这个片区不在本次调查的范围内。")
-    if not holder.strip():
+    if not plan.holder.strip():
         faults["holder"] = _("请填写领卡人或存放处。")
-    if len(holder) > 100:
+    if len(plan.holder) > 100:
         faults["holder"] = _("最多 100 个字。")
+    if plan.expires_at is not None and plan.expires_at < today:
+        faults["expires_at"] = _("有效期不能早于今天。")
     if faults:
         raise InvalidInput(faults)
 
@@ -142,5 +142,5 @@ def _card_row(batch: Batch, serial: int, keys: Keys) -> dict[str, object]:
         "batch_id": batch.id,
         "serial": serial,
         "code_hash": code_hash(keys.lookup, code),
-        "state": CardState.ISSUED,
+        "state": CardState.MADE,
     }

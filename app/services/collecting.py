@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.errors import AnswerConflict, CardNotFound, CardSpent, NotFound, SurveyNotOpen
 from app.errors import say as _
-from app.formats import instant
+from app.formats import date_of, instant
 from app.models import (
     Assistance,
     Batch,
@@ -61,6 +61,7 @@ class Invitation:
     batch_id: int | None = None
     card_id: int | None = None
     card_state: CardState | None = None
+    expires_at: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ _BY_CARD = (
         Batch.id.label("batch_id"),
         Card.id.label("card_id"),
         Card.state.label("card_state"),
+        Batch.expires_at,
     )
     .select_from(Card)
     .join(Batch, Batch.id == Card.batch_id)
@@ -119,14 +121,21 @@ _BY_POSTER = (
     .join(Notice, _IS_SHOWN)
     .where(Poster.slug == bindparam("slug"))
 )
+_UNOPENED = (CardState.PRINTED, CardState.ISSUED)
+ANSWERABLE = (*_UNOPENED, CardState.OPENED)
 # One statement, not "look, then write": of two phones with the same card exactly one finds a row
 # to change.
 _CLAIM = (
     update(Card)
-    .where(Card.id == bindparam("card_id"), Card.state == CardState.ISSUED)
+    .where(Card.id == bindparam("card_id"), Card.state.in_(ANSWERABLE))
     .values(state=CardState.ANSWERED)
 )
-_RELEASE = update(Card).where(Card.id == bindparam("card_id")).values(state=CardState.ISSUED)
+_RELEASE = update(Card).where(Card.id == bindparam("card_id")).values(state=bindparam("before"))
+_OPEN = (
+    update(Card)
+    .where(Card.id == bindparam("card_id"), Card.state.in_(_UNOPENED))
+    .values(state=CardState.OPENED)
+)
 # The database decides whether a key (and with it the receipt) is new, also at the same instant.
 _INSERT: dict[str, Insert] = {
     "sqlite": sqlite.insert(Submission).on_conflict_do_nothing(),
@@ -184,7 +193,7 @@ def find_open_card(session: Session, code: str, keys: Keys, now: datetime) -> In
 def ensure_open(invitation: Invitation, now: datetime) -> None:
     """Raise `CardSpent` or `SurveyNotOpen` unless this invitation can be answered now."""
     # The card first: on a spent card nobody learns whether its survey still runs.
-    if invitation.card_state not in {None, CardState.ISSUED}:
+    if invitation.card_state not in {None, *ANSWERABLE} or _is_expired(invitation, now):
         raise CardSpent
     match invitation.survey_state:
         case SurveyState.PAUSED:
@@ -199,6 +208,10 @@ def ensure_open(invitation: Invitation, now: datetime) -> None:
             raise SurveyNotOpen(_("本次调查还没有开始。"))
         case SurveyState.OPEN:
             _ensure_within(invitation, now)
+
+
+def _is_expired(invitation: Invitation, now: datetime) -> bool:
+    return invitation.expires_at is not None and date_of(now) > invitation.expires_at
 
 
 def _ensure_within(invitation: Invitation, now: datetime) -> None:
@@ -249,6 +262,16 @@ def record_submission(
     return _stored_receipt(session, invitation, delivery)
 
 
+def record_opening(session: Session, invitation: Invitation) -> None:
+    """Note that a card was opened, and nothing of when or by whom."""
+    session.connection().execute(_OPEN, {"card_id": invitation.card_id})
+
+
+def is_unopened(invitation: Invitation) -> bool:
+    """Say whether nobody is known to have opened this card yet."""
+    return invitation.card_state in _UNOPENED
+
+
 def is_stored(session: Session, key: uuid.UUID) -> bool:
     """Say whether answers are stored under this key."""
     return session.scalar(select(Submission.key).where(Submission.key == key)) is not None
@@ -264,7 +287,8 @@ def _claim_card(session: Session, invitation: Invitation) -> None:
 
 def _release_card(session: Session, invitation: Invitation) -> None:
     if invitation.card_id is not None:
-        session.connection().execute(_RELEASE, {"card_id": invitation.card_id})
+        was = {"card_id": invitation.card_id, "before": invitation.card_state}
+        session.connection().execute(_RELEASE, was)
 
 
 def _insert(

@@ -188,6 +188,8 @@ NOT_BOUND = {
     "desk.make_survey",
     "desk.questionnaire",
     "field.home",
+    "field.scan",
+    "field.move_scanned",
 }
 # About oneself alone; and accounts, whose bounds tests/app/test_accounts_on_screen.py walks.
 OWN = ("account.", "code.", "factor.", "admin.", "areas.")
@@ -211,7 +213,8 @@ def test_a_fieldworker_of_another_zone_finds_nothing(
     app: Flask, outside_fieldworker: Visitor, here: Zone
 ) -> None:
     for path in of_blueprint("field", addresses(app, here, "GET")):
-        outside_fieldworker.get(path, status=200 if path == "/field/" else 404)
+        is_own = path in {"/field/", "/field/scan"}
+        outside_fieldworker.get(path, status=200 if is_own else 404)
 
 
 def test_an_administrator_reaches_both_sides(

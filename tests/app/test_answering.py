@@ -38,7 +38,11 @@ def path(here: Zone) -> str:
     return f"/s/{here.codes[0]}"
 
 
-def test_viewing_stores_nothing(app: Flask, visitor: Visitor, here: Zone, path: str) -> None:
+def test_viewing_stores_nothing_but_that_a_card_was_opened(
+    app: Flask, visitor: Visitor, new_visitor: NewVisitor, here: Zone, path: str
+) -> None:
+    new_visitor().get(path)
+    assert card_states(app, here.batch) == [CardState.OPENED] + [CardState.ISSUED] * 5
     before = snapshot(app)
     for viewed in ("/", path, f"/p/{here.slug}", "/healthz", "/readyz", "/staff/sign-in"):
         visitor.get(viewed)
@@ -175,7 +179,7 @@ def test_a_key_that_another_survey_knows_conflicts(
     form["_token"] = visitor.open_form(f"/s/{here.codes[0]}")["_token"]
     visitor.submit(f"/s/{here.codes[0]}", form=form, status=409)
     assert not submissions(app, here.survey)
-    assert card_states(app, here.batch) == [CardState.ISSUED] * 6
+    assert card_states(app, here.batch) == [CardState.OPENED] + [CardState.ISSUED] * 5
 
 
 def test_a_form_of_another_survey_is_shown_again(

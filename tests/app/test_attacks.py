@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from app.db import reading, transaction
 from app.models import Area, Channel, Origin, Role, Staff, Survey, SurveyState
-from app.services import accounts, cards, devices, publishing
+from app.services import accounts, devices, publishing
 from surveys.library import bundled
 from tests.app.test_access_census import addresses, staff_side, values
 from tests.conftest import (
@@ -38,6 +38,7 @@ from tests.conftest import (
     _sent_by,
     add_submissions,
     answers,
+    issue_batch,
     plan,
     snapshot,
     submissions,
@@ -111,7 +112,7 @@ def stir(house: House, zone: Zone) -> None:
     with house.app.app_context(), transaction() as session:
         town = session.get_one(Area, zone.towns[0])
         old = publishing.find_survey(session, zone.survey)
-        cards.make_batch(session, old, town, 7, "新的领卡人", keys)
+        issue_batch(session, old, town, 7, "新的领卡人", keys)
         add_submissions(session, zone.survey, town.id, [answers(q1="unaware")] * 11, keys)
         root = session.get_one(Area, zone.area)
         made = publishing.make_survey(session, bundled()[QUESTIONNAIRE], root, plan("又一次"))

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.config import Keys
 from app.db import reading, transaction
 from app.models import Area, AuditEntry, Role, Staff
-from app.services import audit, cards, publishing
+from app.services import audit, publishing
 from app.services.audit import Act, Action, Fault, FaultKind
 from app.services.codes import in_fours
 from tests.conftest import (
@@ -32,6 +32,7 @@ from tests.conftest import (
     Zone,
     _connect,
     change_survey,
+    issue_batch,
     make_cards,
     snapshot,
 )
@@ -223,7 +224,7 @@ def test_an_act_and_its_row_are_kept_together_or_not_at_all(
     def make_and_fail(session: Session) -> None:
         survey = publishing.find_survey(session, here.survey)
         area = session.get_one(Area, here.towns[0])
-        batch = cards.make_batch(session, survey, area, 3, "村委会", keys)
+        batch = issue_batch(session, survey, area, 3, "村委会", keys)
         audit.record_act(session, keys, audit.batch_made("zhang", batch), NOON)
         assert audit.load_head(session).number == 1
         raise PowerCutError

@@ -86,7 +86,7 @@ def test_progress_counts_each_state(
     visitor.submit(f"/s/{noise.codes[0]}")
     void_card(app, here.batch, 3)
     (shown,) = batches_of(fieldworker, here.survey)
-    assert "共 6 张：已答 2，未答 3，作废 1" in shown
+    assert "共 6 张：已发出 3，已答 2，已作废 1" in shown
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from tests.conftest import (
     _connect,
     answers,
     finish_wiping,
+    issue_batch,
     plan,
     submissions,
 )
@@ -61,9 +62,7 @@ def asked(app: Flask, here: Zone, keys: Keys) -> Asked:
         area = session.get_one(Area, here.area)
         survey = publishing.make_survey(session, asking, area, plan("有话要说"))
         publishing.move_survey(session, survey, SurveyState.OPEN)
-        batch = cards.make_batch(
-            session, survey, session.get_one(Area, here.towns[0]), 9, "村", keys
-        )
+        batch = issue_batch(session, survey, session.get_one(Area, here.towns[0]), 9, "村", keys)
         code = cards.code_of(batch, 1, keys)
     return survey.id, f"/s/{code}"
 
