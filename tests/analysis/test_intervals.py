@@ -20,6 +20,7 @@ from analysis.intervals import (
     jeffreys,
     korn_graubard,
     logit,
+    student,
     wald,
     wilson,
     wilson_corrected,
@@ -58,6 +59,10 @@ def test_whoever_asks_all_is_sure() -> None:
     assert in_population(60, 120) == 120
     with pytest.raises(ValueError, match="61 asked of only 60"):
         in_population(61, 60)
+
+
+def test_infinite_freedom_is_the_normal_distribution() -> None:
+    assert student(0.07, 0.03, float("inf")).high == pytest.approx(0.07 + 1.959963985 * 0.03)
 
 
 def test_without_variance_a_design_still_has_an_interval() -> None:
