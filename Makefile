@@ -30,6 +30,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.coverage
 
 reliability: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.reliability

@@ -146,6 +146,8 @@ def _add_extensions(app: Flask) -> None:
 def _add_formats(app: Flask) -> None:
     app.jinja_env.filters.update(
         percent=formats.percent,
+        figure=formats.figure,
+        counted=formats.counted,
         percentage=formats.percentage,
         points=formats.points,
         channel_name=formats.channel_name,

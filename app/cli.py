@@ -33,7 +33,7 @@ from app.db import (
     transaction,
 )
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, date_of, instant, percent
+from app.formats import BEIJING, counted, date_of, figure, instant, percent
 from app.limits import counters
 from app.models import Role, Staff, SurveyState
 from app.services import (
@@ -410,15 +410,16 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
     if rate.option is not None:
         question = evidence.questionnaire.question(result.measure.items[0].question)
         option = next(one.text for one in question.options if one.code == rate.option) + " "
-    shown = percent(rate.value, result.measure.decimals)
+    shown = figure(rate.value, rate.kind, result.measure.decimals)
+    positive = counted(rate.numerator, rate.credit)
     left_out = f"未计入 {rate.left_out.total}"
-    return f"{option}{rate.numerator}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
+    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
 
 
 def _interval(rate: Rate) -> str:
     if rate.interval is None:
         return rate.interval_note
-    ends = f"{percent(rate.interval.low)}–{percent(rate.interval.high)}"
+    ends = f"{figure(rate.interval.low, rate.kind)}–{figure(rate.interval.high, rate.kind)}"
     return f"{percent(rate.interval.confidence, 0)} 区间 {ends}（{rate.interval.method.value}）"
 
 
@@ -437,6 +438,7 @@ def _rates_json(
                 "measure": result.measure.id,
                 "name": result.measure.name,
                 "kind": result.measure.kind.value,
+                "reading_of": result.measure.reading_of,
                 "definition": result.definition,
                 "rates": [_rate_json(rate, result) for rate in result.rates],
                 "groups": [
@@ -459,11 +461,16 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
     return {
         "option": rate.option,
         "numerator": rate.numerator,
+        "credit": str(rate.credit),
         "base": rate.base,
         "value": str(rate.value),
         "percent": percent(rate.value, result.measure.decimals).rstrip("%"),
         "asked": rate.asked,
         "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
+        "weighted": rate.weighted,
+        "error": rate.error,
+        "freedom": rate.freedom,
+        "design_effect": rate.design_effect,
         "effective_n": rate.effective_n,
         "interval": None
         if interval is None
@@ -474,6 +481,7 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
             "method": interval.method.value,
         },
         "interval_note": rate.interval_note,
+        "reliability": [doubt.value for doubt in rate.reliability],
     }
 
 

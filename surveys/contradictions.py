@@ -331,17 +331,17 @@ def _credit_faults(
                 yield Fault(f"{place}.credit", "净推荐值的算法是固定的，不能写这一项")
             yield from _faults_of_no_rate(measure, item, unsure)
         case _:
-            yield from _faults_of_a_rate(measure, item)
+            yield from _faults_of_a_rate(measure, item, question.codes)
 
 
-def _faults_of_a_rate(measure: Measure, item: Item) -> Iterator[Fault]:
+def _faults_of_a_rate(measure: Measure, item: Item, known: tuple[str, ...]) -> Iterator[Fault]:
     place = f"measures.{measure.id}.items.{item.question}"
     if not item.positive:
         yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
     if measure.per_option and item.credit:
         yield Fault(f"{place}.credit", "逐项占比不能折算")
     for code, credit in sorted(item.credit.items()):
-        if code not in item.positive:
+        if code in known and code not in item.positive:
             yield Fault(f"{place}.credit", f"选项“{code}”不在 positive 里")
         if credit > 1:
             yield Fault(f"{place}.credit", f"选项“{code}”折算不能大于 1")

@@ -11,7 +11,7 @@ from analysis.scoring.rubric import Rubric, RubricError, bundled, load_bundled
 from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
 from app.services.results import Evidence, rate_or_none
-from surveys.questionnaire import Measure
+from surveys.questionnaire import Measure, MeasureKind
 
 
 @cache
@@ -48,14 +48,15 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
     """Measure every indicator that this survey feeds.
 
     An indicator that it does not feed, or that nobody answered, has no measurement: the score
-    sheet shows it as missing, which is not 0 points.
+    sheet shows it as missing, which is not 0 points. So has a net promoter score, which may be
+    below 0 and so is no rate.
     """
     found = []
     by_id = {measure.id: measure for measure in evidence.questionnaire.measures}
     for indicator in rubric.indicators:
         measure = by_id.get(indicator.measure or "")
         rate = rate_or_none(evidence, measure) if measure else None
-        if measure and rate:
+        if measure and rate and rate.kind is not MeasureKind.NPS:
             found.append(_measurement(evidence, indicator.code, measure, rate))
     return tuple(found)
 
