@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
-from flask_babel import Babel, lazy_gettext
+from flask_babel import Babel, get_locale, lazy_gettext
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
@@ -149,6 +149,7 @@ def _add_formats(app: Flask) -> None:
         figure=formats.figure,
         counted=formats.counted,
         percentage=formats.percentage,
+        figure=formats.figure,
         points=formats.points,
         channel_name=formats.channel_name,
         instant=formats.instant,
@@ -159,7 +160,8 @@ def _add_formats(app: Flask) -> None:
 
 
 def _html_lang() -> str:
-    return "en" if chosen_language() == ENGLISH else "zh-CN"
+    # Of the words on the page, whoever chose them: a form is in the language of its questions.
+    return "en" if str(get_locale()) == ENGLISH else "zh-CN"
 
 
 def _add_checks(app: Flask) -> None:

@@ -95,6 +95,7 @@ def _explained() -> Iterator[None]:
             click.echo(str(sentence), err=True)
         if refusal.more:
             click.echo(f"另有 {refusal.more} 处", err=True)
+        sys.exit(2)
     except (DatabaseBusy, OperationalError):
         click.echo("数据库正忙或不能写，请过一会儿再运行。", err=True)
         sys.exit(2)
@@ -374,7 +375,7 @@ def reset_factor(name: str) -> None:
 @click.command("rates")
 @with_appcontext
 @click.argument("survey_id", metavar="SURVEY", type=int)
-@click.option("--by", default="area", show_default=True, help="area、channel 或单选题编号。")
+@click.option("--by", default="area", show_default=True, help="area、channel 或单选或量表题编号。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 def rates(survey_id: int, by: str, as_json: bool) -> None:
     """输出一次调查的各项比率：分子、基数、未计入、百分比、区间，总体和分组。"""

@@ -195,6 +195,9 @@ def _keys(chosen: Mapping[str, str], instance: Path) -> Keys:
             f"card unusable: bring {path} back (MINPING_SECRETS), or begin anew in another folder "
             f"(MINPING_INSTANCE)"
         )
+    # A demo starts wherever it was unpacked.
+    if chosen["MINPING_MODE"] != Mode.DEMO:
+        _ensure_own_folder(path.resolve().parent)
     return read_keys(path)
 
 
@@ -223,10 +226,9 @@ def read_keys(path: Path) -> Keys:
 
     A file from before there was an audit log or a second factor gets the key for it added; no
     other key is ever made anew.
-    Raises `SettingError` when the file is readable by others or lies where others may replace it,
-    is no JSON, or when a key is no hexadecimal number of at least 32 bytes or can be guessed.
+    Raises `SettingError` when the file is readable by others, is no JSON, or when a key is no
+    hexadecimal number of at least 32 bytes or can be guessed.
     """
-    _ensure_own_folder(path.resolve().parent)
     if not path.exists():
         _make_keys(path)
     if path.stat().st_mode & 0o077:

@@ -19,10 +19,21 @@ from typing import TypeAlias
 
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
+from markupsafe import Markup, escape
 
 Sentence: TypeAlias = str | LazyString
 # Services word their refusals with this, so that they need not know Flask themselves.
 say = _
+
+
+def _as_text(sentence: LazyString) -> Markup:
+    return escape(str(sentence))
+
+
+# Flask-Babel calls its lazy strings HTML, and so what somebody typed would be live script on a page
+# that shows the sentence it stands in. They are text, all of them, wherever they were made: a
+# filter in the templates would miss those that are joined before they are shown.
+LazyString.__html__ = _as_text
 
 
 class Problem(Exception):  # noqa: N818 - the project's word for an expected failure
@@ -74,9 +85,7 @@ class TableRefused(Problem):
     most = 50
 
     def __init__(self, faults: Iterable[Sentence]) -> None:
-        # As text, here and now: a lazy string calls itself HTML and would pass a page unescaped,
-        # and these hold what stands in somebody's table.
-        every = [str(fault) for fault in faults]
+        every = [*faults]
         self.faults, self.more = every[: self.most], len(every[self.most :])
         super().__init__()
 

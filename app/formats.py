@@ -47,6 +47,14 @@ def percentage(value: Decimal) -> str:
     return f"{value}%"
 
 
+def figure(value: float | None, places: int = 2) -> str:
+    """Write a number that people gave, or their mean; nobody's number is a dash, never 0."""
+    if value is None:
+        return "—"
+    text = f"{decimal(Fraction(value), places):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def points(value: Decimal | None) -> str:
     """Write rubric points; nothing scored is a dash, never 0."""
     return "—" if value is None else f"{value} 分"
@@ -69,12 +77,12 @@ def channel_name(channel: str) -> str:
 
 def instant(value: datetime) -> str:
     """Write an instant in Beijing time."""
-    return value.astimezone(BEIJING).strftime("%Y年%m月%d日 %H:%M")
+    return f"{day(date_of(value))} {value.astimezone(BEIJING):%H:%M}"
 
 
 def day(value: date) -> str:
-    """Write a day."""
-    return value.strftime("%Y年%m月%d日")
+    """Write a day as the reader's language does."""
+    return value.strftime(str(_("%Y年%m月%d日")))
 
 
 def date_of(value: datetime) -> date:

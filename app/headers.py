@@ -33,6 +33,8 @@ _STAFF_SIDE = {
     "factor",
     "admin",
 }
+# Of pages that do not exist, only the path is known.
+_STAFF_PATHS = ("/desk/", "/field/", "/staff/")
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -79,8 +81,8 @@ def init_app(app: Flask) -> None:
 
 
 def is_staff_side() -> bool:
-    """Say whether this request is for a staff page; all others are the residents'."""
-    return request.blueprint in _STAFF_SIDE
+    """Say whether this request is for a staff page, there or not; all others are the residents'."""
+    return request.blueprint in _STAFF_SIDE or request.path.startswith(_STAFF_PATHS)
 
 
 def _write(response: Response) -> Response:

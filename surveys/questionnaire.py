@@ -367,8 +367,8 @@ class Questionnaire:
 
     @property
     def languages(self) -> tuple[Language, ...]:
-        """The languages in which it can be read, its own first."""
-        tags = (self.language, *self.translations)
+        """The languages in which it can be read, its own first, the others in order of tags."""
+        tags = (self.language, *sorted(self.translations))
         return tuple(LANGUAGES.get(tag, Language(tag, tag)) for tag in tags)
 
     @property

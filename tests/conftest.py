@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
+from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import URL, make_url, select
 from sqlalchemy.orm import Session
@@ -44,6 +45,10 @@ from app.models import (
 from app.services import areas, cards, collecting, devices, publishing
 from surveys.answers import check
 from surveys.library import bundled
+
+# A busy machine is slow at times; how long an example took says nothing about the code.
+hypothesis_settings.register_profile("minping", hypothesis_settings.default, deadline=None)
+hypothesis_settings.load_profile("minping")
 
 BASE_URL = "https://minping.example"
 QUESTIONNAIRE = "beian-2020-fielded"

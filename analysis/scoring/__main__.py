@@ -15,7 +15,7 @@ from analysis.scoring.audit import audit
 from analysis.scoring.feed import FeedError
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load, load_bundled
 from analysis.scoring.score import ScoreError, score
-from analysis.scoring.text import findings_text, sheet_text, table
+from analysis.scoring.text import findings_text, rubrics_text, sheet_text
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("feed", metavar="FEED.json", type=Path, help="测量值文件")
     scoring.set_defaults(run=_score)
     auditing = commands.add_parser("audit", help="核对指标体系与印出的数字")
-    auditing.add_argument("rubric", metavar="RUBRIC", help="TOML 文件，或自带指标体系的名称")
+    named = "TOML 文件，或自带指标体系的名称；不写则核对全部自带的"
+    auditing.add_argument("rubric", metavar="RUBRIC", nargs="?", help=named)
     auditing.set_defaults(run=_audit)
     for command in (scoring, auditing):
         command.add_argument("--json", action="store_true", help="输出 JSON")
@@ -61,17 +62,21 @@ def _score(chosen: argparse.Namespace) -> str:
 
 
 def _audit(chosen: argparse.Namespace) -> str:
-    rubric = _rubric(chosen.rubric)
-    findings = audit(rubric)
+    if chosen.rubric is not None:
+        rubric = _rubric(chosen.rubric)
+        return _json(_findings(rubric)) if chosen.json else findings_text(rubric, audit(rubric))
+    rubrics = [load_bundled(rubric_id) for rubric_id in bundled()]
     if chosen.json:
-        listed = [finding.to_dict() for finding in findings]
-        return _json({"rubric": rubric.id, "findings": listed})
-    return findings_text(rubric, findings)
+        return _json({"rubrics": [_findings(rubric) for rubric in rubrics]})
+    return "\n\n\n".join(findings_text(rubric, audit(rubric)) for rubric in rubrics)
+
+
+def _findings(rubric: Rubric) -> dict[str, object]:
+    return {"rubric": rubric.id, "findings": [each.to_dict() for each in audit(rubric)]}
 
 
 def _list(_chosen: argparse.Namespace) -> str:
-    rubrics = [load_bundled(rubric_id) for rubric_id in bundled()]
-    return table([[rubric.id, rubric.title] for rubric in rubrics])
+    return rubrics_text([load_bundled(rubric_id) for rubric_id in bundled()])
 
 
 def _rubric(name: str) -> Rubric:

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     RATIO = "ratio"
     COUNT = "count"
     TICKS = "ticks"
+    PARTS = "parts"
     JUDGEMENT = "judgement"
 
 
@@ -107,7 +108,17 @@ class Judgement:
     reason: str
 
 
-Content = Rate | Ratio | Count | Ticks | Judgement
+PartContent = bool | int | Rate | Ratio | Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What was found of each part of a checklist whose parts are measured in different ways."""
+
+    parts: Mapping[str, PartContent]
+
+
+Content = Rate | Ratio | Count | Ticks | Parts | Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,16 +441,40 @@ def _ticks(fields: Fields) -> Ticks:
     return Ticks(fields.flags("ticks"))
 
 
+def _parts(fields: Fields) -> Parts:
+    inner = fields.table("parts")
+    return Parts({name: _part(inner, name) for name in inner.names})
+
+
+def _part(fields: Fields, name: str) -> PartContent:
+    raw = fields.take(name)
+    if isinstance(raw, bool):
+        return raw
+    if not isinstance(raw, dict):
+        return fields.integer(name)
+    inner = fields.table(name)
+    kind = inner.word("kind", Kind)
+    if kind not in PART_READERS:
+        inner.refuse("kind", f"一项的测量值只能是 {'、'.join(PART_READERS)} 之一")
+    content = PART_READERS[kind](inner)
+    inner.close()
+    return content
+
+
 def _judgement(fields: Fields) -> Judgement:
     return Judgement(fields.decimal("points"), fields.text("author"), fields.text("reason"))
 
 
-READERS: dict[Kind, Callable[[Fields], Content]] = {
+PART_READERS: dict[Kind, Callable[[Fields], Rate | Ratio | Judgement]] = {
     Kind.RATE: _rate,
     Kind.RATIO: _ratio,
+    Kind.JUDGEMENT: _judgement,
+}
+READERS: dict[Kind, Callable[[Fields], Content]] = {
+    **PART_READERS,
     Kind.COUNT: _count,
     Kind.TICKS: _ticks,
-    Kind.JUDGEMENT: _judgement,
+    Kind.PARTS: _parts,
 }
 
 
@@ -461,11 +496,17 @@ def _content(content: Content) -> dict[str, object]:
             return {"kind": Kind.COUNT, **counted}
         case Ticks(ticks):
             return {"kind": Kind.TICKS, "ticks": dict(ticks)}
+        case Parts(parts):
+            return {"kind": Kind.PARTS, "parts": {key: _part_json(parts[key]) for key in parts}}
         case Judgement(points, author, reason):
             given = {"points": _plain(points), "author": author, "reason": reason}
             return {"kind": Kind.JUDGEMENT, **given}
         case _:
             assert_never(content)
+
+
+def _part_json(content: PartContent) -> object:
+    return content if isinstance(content, int) else _content(content)
 
 
 def _ratio_json(numerator: Decimal, denominator: Decimal) -> dict[str, str]:

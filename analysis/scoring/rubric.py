@@ -7,36 +7,44 @@ bands in disorder) raises `RubricError`.
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from analysis.scoring import wording
-from analysis.scoring.feed import Fields
+from analysis.scoring.feed import DECIMAL, Fields
 from analysis.scoring.rules import (
     Band,
     Bands,
+    Better,
     Checklist,
     Condition,
     ConditionKind,
     Deduct,
+    Judged,
     Judgement,
     Part,
     PartialStep,
+    PartRule,
+    PartValue,
     Proportional,
+    Role,
     Rounding,
     RoundingMode,
     Rule,
     RuleError,
     Unknown,
+    range_of_stated,
 )
 
 # Python 3.11 tells the place of a fault in its English message only.
 AT_LINE = re.compile(r"at line (\d+), column (\d+)")
+R = TypeVar("R")
 FOLDER = Path(__file__).parent / "rubrics"
 
 
@@ -113,42 +121,59 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class PrintedFigure:
-    """A percentage as printed, the counts behind it, or both; exact where counts are given.
+    """A percentage or a number as printed, what it was made from, or both.
 
-    `percent` keeps the printed text, since its places say how much it was rounded. A `base`
+    `percent` and `number` keep the printed text, since its places say how much it was rounded.
+    `numerator` and `base` count cases, `amount` and `of` are sums of money and the like. A `base`
     without a `numerator` is the n that the percentage is said to be of.
     """
 
     name: str
     percent: str
+    number: str
     numerator: int | None
     base: int | None
+    amount: Decimal | None
+    of: Decimal | None
 
     @property
     def counted(self) -> Fraction | None:
-        """The share from the counts, None where one of them is not printed."""
-        if self.numerator is None or not self.base:
-            return None
-        return Fraction(self.numerator, self.base)
+        """The share from the counts or amounts, None where one of them is not printed."""
+        if self.numerator is not None and self.base:
+            return Fraction(self.numerator, self.base)
+        if self.amount is not None and self.of:
+            return Fraction(self.amount) / Fraction(self.of)
+        return None
 
     @property
     def value(self) -> Fraction:
-        """The share: from the counts, else as printed."""
-        return wording.read_percent(self.percent) if self.counted is None else self.counted
+        """The value: from the counts or amounts, else as printed."""
+        if self.counted is not None:
+            return self.counted
+        return wording.read_percent(self.percent) if self.percent else Fraction(self.number)
+
+
+# Of a part: met or not, missing cases, a figure, or the points that it was given.
+PartStatement = bool | int | PrintedFigure | Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class PrintedMeasurement:
-    """One statement of a measurement: figures, or ticks, with its place.
+    """One statement of a measurement: figures, or what is said of some parts, with its place.
 
-    With `at_least` the document says only that the figure is reached or passed.
+    With `at_least` the document says only that the figure is reached or passed, and that stated
+    cases are examples.
     """
 
     place: str
     figures: tuple[PrintedFigure, ...]
     combine: Combine
     at_least: bool
-    ticks: dict[str, bool]
+    parts: dict[str, PartStatement]
+
+    def stated_parts(self, rounding: Rounding) -> dict[str, PartValue]:
+        """Return what is stated of the parts, as the rules take it."""
+        return {name: _part_value(rounding, stated) for name, stated in self.parts.items()}
 
     @property
     def low(self) -> Fraction:
@@ -178,6 +203,14 @@ class PrintedScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Deduction:
+    """The points that a document says it took off, and where it says so."""
+
+    points: Decimal
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of a printed frequency table."""
 
@@ -188,22 +221,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PrintedTable:
-    """A printed frequency table of one question, with the n it states."""
+    """A printed frequency table of one question, with the n and the percentage it adds to."""
 
     place: str
     n: int
     rows: tuple[Row, ...]
+    percent_total: str
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """Everything the document prints about one indicator's result.
 
-    `name_in_text` is the name under which the text discusses it, where it is another one.
+    `deducted` is what the document says it took off. `name_in_text` is the name under which the
+    text discusses the indicator, where it is another one.
     """
 
     measurements: tuple[PrintedMeasurement, ...]
     scores: tuple[PrintedScore, ...]
+    deducted: Deduction | None
     tables: tuple[PrintedTable, ...]
     name_in_text: str
 
@@ -223,12 +259,14 @@ class Indicator:
     """One indicator of the lowest level.
 
     `path` names the levels above it; `measure` is the questionnaire's measure that feeds it.
+    The `weight` of a bonus or a penalty is the most that it adds or takes.
     """
 
     code: str
     path: tuple[str, ...]
     name: str
     weight: Decimal
+    role: Role
     criteria: str
     rule: Rule
     rounding: Rounding
@@ -238,26 +276,87 @@ class Indicator:
     published: Published
     note: str
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the document's criteria are lost, so that nobody can score it."""
+        return isinstance(self.rule, Unknown)
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedSum:
-    """A printed subtotal (or, with an empty path, the total) and the full marks printed for it."""
+    """A printed subtotal (or, with an empty path, the total) and the full marks printed for it.
+
+    A scheme without results has full marks only.
+    """
 
     path: tuple[str, ...]
-    points: Decimal
+    points: Decimal | None
     out_of: Decimal | None
     place: str
 
 
 @dataclass(frozen=True, slots=True)
+class LevelCount:
+    """How many indicators of a level (1 is the highest) the document says it has."""
+
+    level: int
+    count: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedColumn:
+    """A printed column of amounts with the sum below it."""
+
+    place: str
+    amounts: tuple[Decimal, ...]
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedAmount:
+    """One amount that the document states in several places."""
+
+    name: str
+    stated: tuple[tuple[str, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedResult:
-    """The printed total with its grade, the subtotals, and the stated number of indicators."""
+    """The printed total with its grade, the subtotals, and figures of no single indicator."""
 
     total: PublishedSum | None
     grade: str
     subtotals: tuple[PublishedSum, ...]
-    indicator_count: int | None
-    indicator_count_place: str
+    level_counts: tuple[LevelCount, ...]
+    columns: tuple[PrintedColumn, ...]
+    amounts: tuple[PrintedAmount, ...]
+    figures: tuple[PrintedMeasurement, ...]
+
+    @property
+    def total_points(self) -> Decimal | None:
+        """The printed total, None where the document has none."""
+        return None if self.total is None else self.total.points
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """The most that all bonuses together may add and all penalties together may take."""
+
+    most_bonus: Decimal | None
+    most_penalty: Decimal | None
+
+    def total(self, amounts: Iterable[tuple[Role, Decimal]]) -> Decimal:
+        """Add points up by their roles, penalties being below 0, and keep to the caps."""
+        sums = dict.fromkeys(Role, Decimal(0))
+        for role, amount in amounts:
+            sums[role] += amount
+        bonus, penalty = sums[Role.BONUS], sums[Role.PENALTY]
+        if self.most_bonus is not None:
+            bonus = min(bonus, self.most_bonus)
+        if self.most_penalty is not None:
+            penalty = max(penalty, -self.most_penalty)
+        return sums[Role.BASE] + bonus + penalty
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +368,7 @@ class Rubric:
     source: Source
     scope: Scope
     full_marks: Decimal
+    adjustments: Adjustments
     grades: tuple[Grade, ...]
     rounding: Rounding
     indicators: tuple[Indicator, ...]
@@ -336,6 +436,7 @@ def _rubric(fields: Fields) -> Rubric:
         source=_source(fields.table("source")),
         scope=fields.word("scope", Scope),
         full_marks=fields.decimal("full_marks"),
+        adjustments=_adjustments(fields),
         grades=_grades(fields),
         rounding=rounding,
         indicators=indicators,
@@ -355,6 +456,17 @@ def _refuse_doubled_codes(fields: Fields, rubric: Rubric) -> None:
         if indicator.code in seen:
             fields.refuse(f"indicators[{place}].code", f"代码 {indicator.code} 重复")
         seen.add(indicator.code)
+
+
+def _adjustments(outer: Fields) -> Adjustments:
+    if not outer.has("adjustments"):
+        return Adjustments(None, None)
+    fields = outer.table("adjustments")
+    adjustments = Adjustments(
+        _decimal_or_none(fields, "most_bonus"), _decimal_or_none(fields, "most_penalty")
+    )
+    fields.close()
+    return adjustments
 
 
 def _source(fields: Fields) -> Source:
@@ -405,6 +517,7 @@ def _indicator(fields: Fields, default: Rounding) -> Indicator:
         path=fields.texts("path"),
         name=fields.text("name"),
         weight=fields.decimal("weight"),
+        role=fields.word("role", Role) if fields.has("role") else Role.BASE,
         criteria=fields.text("criteria"),
         rule=_rule(fields),
         rounding=_rounding(fields.table("rounding")) if fields.has("rounding") else default,
@@ -415,7 +528,33 @@ def _indicator(fields: Fields, default: Rounding) -> Indicator:
         note=fields.text_or_empty("note"),
     )
     fields.close()
+    if indicator.role is Role.PENALTY and not isinstance(indicator.rule, Checklist):
+        fields.refuse("rule", "减分项的细则只能是 checklist：一例扣多少，最多扣多少")
+    _refuse_strange_parts(fields, indicator)
     return indicator
+
+
+def _part_value(rounding: Rounding, stated: PartStatement) -> PartValue:
+    match stated:
+        case PrintedFigure():
+            return rounding.enter(stated.value)
+        case Decimal():
+            return Judged(Fraction(stated), wording.DOCUMENT, wording.DOCUMENT)
+        case _:
+            return stated
+
+
+def _refuse_strange_parts(fields: Fields, indicator: Indicator) -> None:
+    for place, printed in enumerate(indicator.published.measurements):
+        key = f"published.measurements[{place}].parts"
+        if printed.parts and not isinstance(indicator.rule, Checklist):
+            fields.refuse(key, "只有清单才有分项的情况")
+        if printed.parts and isinstance(indicator.rule, Checklist):
+            stated = printed.stated_parts(indicator.rounding)
+            try:
+                range_of_stated(indicator.rule, stated, at_least=printed.at_least)
+            except RuleError as fault:
+                fields.refuse(key, str(fault))
 
 
 def _reading(fields: Fields) -> Reading:
@@ -427,19 +566,23 @@ def _reading(fields: Fields) -> Reading:
 
 
 def _rule(outer: Fields) -> Rule:
+    return _rule_of(outer, RULES)
+
+
+def _rule_of(outer: Fields, kinds: Mapping[str, Callable[[Fields], R]]) -> R:
     fields = outer.table("rule")
     kind = fields.text("kind")
-    if kind not in RULES:
-        fields.refuse("kind", f"不认识的细则种类；应当是 {'、'.join(RULES)} 之一")
+    if kind not in kinds:
+        fields.refuse("kind", f"不认识的细则种类；应当是 {'、'.join(kinds)} 之一")
     try:
-        rule = RULES[kind](fields)
+        rule = kinds[kind](fields)
     except RuleError as fault:
         outer.refuse("rule", str(fault))
     fields.close()
     return rule
 
 
-def _proportional(fields: Fields) -> Rule:
+def _proportional(fields: Fields) -> Proportional:
     target = _exact(fields, "target")
     return Proportional(
         full=_exact(fields, "full"),
@@ -452,18 +595,19 @@ def _proportional(fields: Fields) -> Rule:
     )
 
 
-def _deduct(fields: Fields) -> Rule:
+def _deduct(fields: Fields) -> Deduct:
     return Deduct(
         full=_exact(fields, "full"),
         target=_exact(fields, "target"),
         per_step=_exact(fields, "per_step"),
         step=_exact(fields, "step"),
         partial_step=fields.word("partial_step", PartialStep),
+        better=fields.word("better", Better) if fields.has("better") else Better.HIGH,
     )
 
 
-def _bands(fields: Fields) -> Rule:
-    return Bands(tuple(map(_band, fields.tables("bands"))))
+def _bands(fields: Fields) -> Bands:
+    return Bands(tuple(map(_band, fields.tables("bands"))), fields.text_or_empty("unit"))
 
 
 def _band(fields: Fields) -> Band:
@@ -472,35 +616,42 @@ def _band(fields: Fields) -> Band:
     return band
 
 
-def _checklist(fields: Fields) -> Rule:
-    return Checklist(tuple(map(_part, fields.tables("parts"))))
+def _checklist(fields: Fields) -> Checklist:
+    parts = tuple(map(_part, fields.tables("parts")))
+    return Checklist(parts, _exact(fields, "full") if fields.has("full") else None)
 
 
 def _part(fields: Fields) -> Part:
     part = Part(
         id=fields.text("id"),
         name=fields.text("name"),
-        points=_exact(fields, "points"),
+        points=_exact(fields, "points") if fields.has("points") else None,
         per_case=_exact(fields, "per_case") if fields.has("per_case") else None,
+        rule=_rule_of(fields, PART_RULES) if fields.has("rule") else None,
+        overflows=fields.flag("overflows") if fields.has("overflows") else False,
     )
     fields.close()
     return part
 
 
-def _judgement(fields: Fields) -> Rule:
-    return Judgement(_exact(fields, "full"))
+def _judgement(fields: Fields) -> Judgement:
+    least = _exact(fields, "least") if fields.has("least") else Fraction(0)
+    return Judgement(_exact(fields, "full"), least)
 
 
-def _unknown(fields: Fields) -> Rule:
+def _unknown(fields: Fields) -> Unknown:
     return Unknown(fields.text("reason"))
 
 
-RULES: dict[str, Callable[[Fields], Rule]] = {
+PART_RULES: dict[str, Callable[[Fields], PartRule]] = {
     "proportional": _proportional,
     "deduct": _deduct,
     "bands": _bands,
-    "checklist": _checklist,
     "judgement": _judgement,
+}
+RULES: dict[str, Callable[[Fields], Rule]] = {
+    **PART_RULES,
+    "checklist": _checklist,
     "unknown": _unknown,
 }
 
@@ -523,11 +674,12 @@ def _condition(fields: Fields) -> Condition:
 
 def _published(outer: Fields) -> Published:
     if not outer.has("published"):
-        return Published((), (), (), "")
+        return Published((), (), None, (), "")
     fields = outer.table("published")
     published = Published(
         measurements=tuple(map(_printed_measurement, fields.tables("measurements"))),
         scores=tuple(_printed_score(fields, edition) for edition in Edition if fields.has(edition)),
+        deducted=_deduction(fields) if fields.has("deducted") else None,
         tables=tuple(map(_printed_table, fields.tables("tables"))),
         name_in_text=fields.text_or_empty("name_in_text"),
     )
@@ -535,11 +687,18 @@ def _published(outer: Fields) -> Published:
     return published
 
 
+def _deduction(outer: Fields) -> Deduction:
+    fields = outer.table("deducted")
+    deduction = Deduction(fields.decimal("points"), fields.text("place"))
+    fields.close()
+    return deduction
+
+
 def _printed_measurement(fields: Fields) -> PrintedMeasurement:
     figures = tuple(map(_figure, fields.tables("figures")))
-    ticks = fields.flags("ticks")
-    if bool(figures) == bool(ticks):
-        fields.refuse("figures", "应当有 figures 或者 ticks，只能有一样")
+    parts = _statements(fields.table("parts")) if fields.has("parts") else {}
+    if bool(figures) == bool(parts):
+        fields.refuse("figures", "应当有 figures 或者 parts，只能有一样")
     if len(figures) > 1 and not fields.has("combine"):
         fields.refuse("combine", "有几个数时必须写明是取平均还是只有范围")
     measurement = PrintedMeasurement(
@@ -547,22 +706,45 @@ def _printed_measurement(fields: Fields) -> PrintedMeasurement:
         figures=figures,
         combine=fields.word("combine", Combine) if fields.has("combine") else Combine.RANGE,
         at_least=fields.flag("at_least") if fields.has("at_least") else False,
-        ticks=ticks,
+        parts=parts,
     )
     fields.close()
     return measurement
+
+
+def _statements(fields: Fields) -> dict[str, PartStatement]:
+    return {name: _statement(fields, name) for name in fields.names}
+
+
+def _statement(fields: Fields, name: str) -> PartStatement:
+    match fields.take(name):
+        case bool() as met:
+            return met
+        case int():
+            return fields.integer(name)
+        case dict():
+            return _figure(fields.table(name))
+        case _:
+            return fields.decimal(name)
 
 
 def _figure(fields: Fields) -> PrintedFigure:
     figure = PrintedFigure(
         name=fields.text_or_empty("name"),
         percent=_percent(fields) if fields.has("percent") else "",
+        number=str(fields.decimal("number")) if fields.has("number") else "",
         numerator=_integer_or_none(fields, "numerator"),
         base=_integer_or_none(fields, "base"),
+        amount=_decimal_or_none(fields, "amount"),
+        of=_decimal_or_none(fields, "of"),
     )
     fields.close()
-    if figure.base == 0 or (figure.counted is None and not figure.percent):
-        fields.refuse("percent", "应当有印出的百分数，或者分子和基数")
+    if figure.base == 0 or figure.of == 0:
+        fields.refuse("base", "基数不能是 0")
+    if figure.percent and figure.number:
+        fields.refuse("number", "百分数和数只能有一样")
+    if figure.counted is None and not figure.percent and not figure.number:
+        fields.refuse("percent", "应当有印出的百分数或数，或者分子和基数")
     return figure
 
 
@@ -575,7 +757,10 @@ def _printed_score(outer: Fields, edition: Edition) -> PrintedScore:
 
 def _printed_table(fields: Fields) -> PrintedTable:
     table = PrintedTable(
-        fields.text("place"), fields.integer("n"), tuple(map(_row, fields.tables("rows")))
+        place=fields.text("place"),
+        n=fields.integer("n"),
+        rows=tuple(map(_row, fields.tables("rows"))),
+        percent_total=_percent(fields, "percent_total") if fields.has("percent_total") else "",
     )
     fields.close()
     return table
@@ -589,14 +774,16 @@ def _row(fields: Fields) -> Row:
 
 def _result(outer: Fields) -> PublishedResult:
     if not outer.has("published"):
-        return PublishedResult(None, "", (), None, "")
+        return PublishedResult(None, "", (), (), (), (), ())
     fields = outer.table("published")
     result = PublishedResult(
         total=_published_sum(fields.table("total")) if fields.has("total") else None,
         grade=fields.text_or_empty("grade"),
         subtotals=tuple(map(_published_sum, fields.tables("subtotals"))),
-        indicator_count=_integer_or_none(fields, "indicator_count"),
-        indicator_count_place=fields.text_or_empty("indicator_count_place"),
+        level_counts=tuple(map(_level_count, fields.tables("level_counts"))),
+        columns=tuple(map(_column, fields.tables("columns"))),
+        amounts=tuple(map(_amount, fields.tables("amounts"))),
+        figures=tuple(map(_printed_measurement, fields.tables("figures"))),
     )
     fields.close()
     return result
@@ -605,12 +792,47 @@ def _result(outer: Fields) -> PublishedResult:
 def _published_sum(fields: Fields) -> PublishedSum:
     published = PublishedSum(
         path=fields.texts("path"),
-        points=fields.decimal("points"),
-        out_of=fields.decimal("out_of") if fields.has("out_of") else None,
+        points=_decimal_or_none(fields, "points"),
+        out_of=_decimal_or_none(fields, "out_of"),
         place=fields.text("place"),
     )
     fields.close()
+    if published.points is None and published.out_of is None:
+        fields.refuse("points", "应当有得分或者满分")
     return published
+
+
+def _level_count(fields: Fields) -> LevelCount:
+    count = LevelCount(fields.integer("level"), fields.integer("count"), fields.text("place"))
+    fields.close()
+    return count
+
+
+def _column(fields: Fields) -> PrintedColumn:
+    amounts = _decimals(fields, "amounts")
+    column = PrintedColumn(fields.text("place"), amounts, fields.decimal("total"))
+    fields.close()
+    return column
+
+
+def _decimals(fields: Fields, key: str) -> tuple[Decimal, ...]:
+    texts = fields.texts(key)
+    if not all(map(DECIMAL.fullmatch, texts)):
+        fields.refuse(key, '应当是写成文字的小数，例如 "0.85"')
+    return tuple(map(Decimal, texts))
+
+
+def _amount(fields: Fields) -> PrintedAmount:
+    stated = tuple(map(_stated, fields.tables("stated")))
+    amount = PrintedAmount(fields.text("name"), stated)
+    fields.close()
+    return amount
+
+
+def _stated(fields: Fields) -> tuple[str, Decimal]:
+    stated = fields.text("place"), fields.decimal("amount")
+    fields.close()
+    return stated
 
 
 def _exact(fields: Fields, key: str) -> Fraction:
@@ -621,10 +843,14 @@ def _integer_or_none(fields: Fields, key: str) -> int | None:
     return fields.integer(key) if fields.has(key) else None
 
 
-def _percent(fields: Fields) -> str:
-    printed = fields.text("percent")
+def _decimal_or_none(fields: Fields, key: str) -> Decimal | None:
+    return fields.decimal(key) if fields.has(key) else None
+
+
+def _percent(fields: Fields, key: str = "percent") -> str:
+    printed = fields.text(key)
     try:
         wording.read_percent(printed)
     except ValueError:
-        fields.refuse("percent", '应当是照印的百分数，例如 "88.35%"')
+        fields.refuse(key, '应当是照印的百分数，例如 "88.35%"')
     return printed

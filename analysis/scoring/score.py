@@ -3,7 +3,7 @@
 What was not measured is missing and never 0: sums show what is certain and what is possible.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -11,18 +11,27 @@ from fractions import Fraction
 from typing import assert_never
 
 from analysis.scoring import feed, wording
-from analysis.scoring.audit import FindingKind, allows, gaps, measurement_text, of_indicator
+from analysis.scoring.audit import (
+    FindingKind,
+    allows,
+    grades_within,
+    measurement_text,
+    named_gaps,
+    of_indicator,
+)
 from analysis.scoring.feed import Measurement
-from analysis.scoring.rubric import Indicator, Rubric, Scope
+from analysis.scoring.rubric import Indicator, Reading, Rubric, Scope
 from analysis.scoring.rules import (
+    Bands,
     Checklist,
     ConditionKind,
-    Counts,
     Judged,
+    Parts,
+    PartValue,
     Points,
+    Role,
     Rule,
     RuleError,
-    Ticks,
     Unknown,
     Value,
     full_points,
@@ -36,6 +45,8 @@ ABOUT_SCORES = frozenset(
         FindingKind.ROUNDING_DIFFERENCE,
         FindingKind.SCORE_NOT_DETERMINED,
         FindingKind.SCORE_WITHOUT_MEASUREMENT,
+        FindingKind.SCORE_AGAINST_DEDUCTION,
+        FindingKind.PARTS_AGAINST_WEIGHT,
         FindingKind.WEIGHT_AGAINST_CRITERIA,
         FindingKind.TEXT_AGAINST_TABLE,
     }
@@ -82,7 +93,8 @@ class Alternative:
 class Line:
     """One indicator's line of the sheet.
 
-    `points` is exact, `shown` is cut by the rubric's rounding; both are None unless scored.
+    `points` is exact, `shown` is cut by the rubric's rounding; both are None unless scored, and
+    below 0 for what a penalty takes. `overflow` is taken off the total besides.
     `interval` is the range of points when the measurement carries an interval. `differences`
     compares with the published result, each with its reason.
     """
@@ -96,24 +108,30 @@ class Line:
     interval: Range | None
     alternatives: tuple[Alternative, ...]
     differences: tuple[str, ...]
+    overflow: Decimal = Decimal(0)
 
     @property
     def low(self) -> Decimal:
-        """The points that are certain."""
-        return Decimal(0) if self.shown is None else self.shown
+        """The points that are certain; an open penalty may take all that it can."""
+        if self.shown is not None:
+            return self.shown
+        return -self.indicator.weight if self.indicator.role is Role.PENALTY else Decimal(0)
 
     @property
     def high(self) -> Decimal:
         """The points that are possible: the whole weight where nothing was scored."""
-        return self.indicator.weight if self.shown is None else self.shown
+        if self.shown is not None:
+            return self.shown
+        return Decimal(0) if self.indicator.role is Role.PENALTY else self.indicator.weight
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
     """A subtotal, or with an empty path the total.
 
-    `points` sums the shown points, as the documents do. `sampled` spreads it by the intervals
-    of the measurements; None where no measurement has one.
+    `points` sums the shown points, as the documents do; `weight` leaves bonuses and penalties
+    out. `sampled` spreads it by the intervals of the measurements; None where no measurement has
+    one.
     """
 
     path: tuple[str, ...]
@@ -127,12 +145,14 @@ class Sum:
 class GradeResult:
     """The grade where the whole range of the total lies in one; else the possible ones.
 
-    `sampled` are the grades that the intervals of the measurements allow.
+    `sampled` are the grades that the intervals of the measurements allow. `questions` is what
+    must be asked where the total may fall into a gap of the scale.
     """
 
     settled: str | None
     possible: tuple[str, ...]
     sampled: tuple[str, ...]
+    questions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +175,7 @@ class ScoreSheet:
     def to_dict(self) -> dict[str, object]:
         """Return the sheet for JSON, all numbers but counts as strings."""
         rubric, published = self.rubric, self.rubric.published
+        printed = published.total_points
         return {
             "rubric": {"id": rubric.id, "title": rubric.title, "scope": rubric.scope},
             "full_marks": str(rubric.full_marks),
@@ -163,7 +184,7 @@ class ScoreSheet:
             "total": None if self.total is None else _sum_dict(self.total),
             "grade": None if self.grade is None else _grade_dict(self.grade),
             "published": {
-                "total": None if published.total is None else str(published.total.points),
+                "total": None if printed is None else str(printed),
                 "grade": published.grade or None,
             },
         }
@@ -183,8 +204,8 @@ def score(rubric: Rubric, measurements: Iterable[Measurement]) -> ScoreSheet:
     if rubric.scope is Scope.PARTIAL:
         return ScoreSheet(rubric, lines, (), None, None)
     zero = rubric.rounding.show(Fraction(0))
-    subtotals = tuple(_sum(path, lines, zero) for path in _paths(rubric))
-    total = _sum((), lines, zero)
+    subtotals = tuple(_sum(rubric, path, lines, zero) for path in _paths(rubric))
+    total = _sum(rubric, (), lines, zero)
     return ScoreSheet(rubric, lines, subtotals, total, _grade(rubric, total))
 
 
@@ -220,18 +241,30 @@ def _unscored(
 
 def _scored(indicator: Indicator, measurement: Measurement) -> Line:
     result = _points(indicator, indicator.rule, measurement)
-    shown = indicator.rounding.show(result.value)
+    shown = _shown(indicator, result)
     return Line(
         indicator=indicator,
         state=State.SCORED,
         measurement=measurement,
-        points=result.value,
+        points=result.value - _start(indicator),
         shown=shown,
         working=_working(indicator, indicator.rule, measurement, result),
         interval=_interval(indicator, measurement),
         alternatives=_alternatives(indicator, measurement),
-        differences=_differences(indicator, measurement, shown),
+        differences=_differences(indicator, measurement, abs(shown)),
+        overflow=indicator.rounding.show(result.overflow),
     )
+
+
+def _start(indicator: Indicator) -> Fraction:
+    """Return the points at which nothing is gained or lost: a penalty's rule begins at its most."""
+    is_penalty = indicator.role is Role.PENALTY
+    return (full_points(indicator.rule) or Fraction(0)) if is_penalty else Fraction(0)
+
+
+def _shown(indicator: Indicator, result: Points) -> Decimal:
+    taken = indicator.rounding.show(abs(result.value - _start(indicator)))
+    return -taken if indicator.role is Role.PENALTY and taken else taken
 
 
 def _lacking_facts(indicator: Indicator, measurement: Measurement) -> list[str]:
@@ -260,70 +293,136 @@ def _after_conditions(
     return under_conditions(result, full, indicator.conditions, measurement.conditions)
 
 
-def _value(indicator: Indicator, rule: Rule, measurement: Measurement) -> Value:
+def _own(rate: feed.Rate) -> Fraction:
+    return rate.value
+
+
+def _value(
+    indicator: Indicator,
+    rule: Rule,
+    measurement: Measurement,
+    of_rate: Callable[[feed.Rate], Fraction] = _own,
+) -> Value:
+    """Return what the rule scores; `of_rate` takes a rate's value, or an end of its interval."""
     match measurement.content:
-        case feed.Rate(value=value):
-            return indicator.rounding.enter(value)
-        case feed.Ratio() as ratio:
-            return indicator.rounding.enter(ratio.value)
+        case feed.Rate() | feed.Ratio() | feed.Judgement() as content:
+            return _measured(indicator, content, of_rate)
         case feed.Count(count, parts):
-            return Counts(parts if count is None else _only_part(rule, count))
+            return Parts(parts) if count is None else _counted(rule, count)
         case feed.Ticks(ticks):
-            return Ticks(ticks)
-        case feed.Judgement(given, author, reason):
-            return Judged(Fraction(given), author, reason)
+            return Parts(ticks)
+        case feed.Parts(parts):
+            return Parts({name: _part(indicator, parts[name], of_rate) for name in parts})
         case _:
             assert_never(measurement.content)
 
 
-def _only_part(rule: Rule, count: int) -> dict[str, int]:
+def _part(
+    indicator: Indicator, content: feed.PartContent, of_rate: Callable[[feed.Rate], Fraction]
+) -> PartValue:
+    return content if isinstance(content, int) else _measured(indicator, content, of_rate)
+
+
+def _measured(
+    indicator: Indicator,
+    content: feed.Rate | feed.Ratio | feed.Judgement,
+    of_rate: Callable[[feed.Rate], Fraction],
+) -> Fraction | Judged:
+    match content:
+        case feed.Rate():
+            return indicator.rounding.enter(of_rate(content))
+        case feed.Ratio():
+            return indicator.rounding.enter(content.value)
+        case feed.Judgement(given, author, reason):
+            return Judged(Fraction(given), author, reason)
+        case _:
+            assert_never(content)
+
+
+def _counted(rule: Rule, count: int) -> Value:
+    if isinstance(rule, Bands) and rule.unit:
+        return Fraction(count)
     if not isinstance(rule, Checklist) or len(rule.parts) != 1:
         raise RuleError("一个总数只能用于只有一项的清单；请分项给出")
-    return {rule.parts[0].id: count}
+    return Parts({rule.parts[0].id: count})
 
 
 def _working(indicator: Indicator, rule: Rule, measurement: Measurement, result: Points) -> str:
     value = _value(indicator, rule, measurement)
     rate = value if isinstance(value, Fraction) else None
-    shown = indicator.rounding.show(result.value)
-    return wording.working(rule, _subject(indicator, measurement, rate), rate, result, shown)
+    subject = _subject(indicator, rule, measurement, rate)
+    return wording.working(rule, subject, rate, result, _shown(indicator, result), indicator.role)
 
 
-def _subject(indicator: Indicator, measurement: Measurement, rate: Fraction | None) -> str:
+def _subject(
+    indicator: Indicator, rule: Rule, measurement: Measurement, rate: Fraction | None
+) -> str:
     match measurement.content:
         case feed.Rate(numerator, base, value) if Fraction(numerator, base) == value == rate:
             return f"{indicator.name} {wording.counted(numerator, base)}"
         case feed.Judgement(reason=reason):
             return reason
+        case _ if rate is not None:
+            return f"{indicator.name} {wording.measured(rate, _unit(rule))}"
         case _:
-            return indicator.name if rate is None else f"{indicator.name} {wording.percent(rate)}"
+            return indicator.name
+
+
+def _unit(rule: Rule) -> str:
+    return rule.unit if isinstance(rule, Bands) else ""
 
 
 def _interval(indicator: Indicator, measurement: Measurement) -> Range | None:
-    content = measurement.content
-    if not isinstance(content, feed.Rate) or content.interval is None:
+    if not any(each.interval for each in _rates(measurement)):
         return None
-    ends = (Fraction(content.interval.low), Fraction(content.interval.high))
-    low, high = (_shown_at(indicator, measurement, end) for end in ends)
-    return Range(low, high)
+    ends = [_shown_at(indicator, measurement, of_rate) for of_rate in (_low_end, _high_end)]
+    return Range(min(ends), max(ends))
 
 
-def _shown_at(indicator: Indicator, measurement: Measurement, rate: Fraction) -> Decimal:
-    rule, rounding = indicator.rule, indicator.rounding
-    at_end = points(rule, rounding.enter(rate))
-    return rounding.show(_after_conditions(indicator, rule, measurement, at_end).value)
+def _rates(measurement: Measurement) -> list[feed.Rate]:
+    content = measurement.content
+    measured = content.parts.values() if isinstance(content, feed.Parts) else (content,)
+    return [each for each in measured if isinstance(each, feed.Rate)]
+
+
+def _low_end(rate: feed.Rate) -> Fraction:
+    return rate.value if rate.interval is None else Fraction(rate.interval.low)
+
+
+def _high_end(rate: feed.Rate) -> Fraction:
+    return rate.value if rate.interval is None else Fraction(rate.interval.high)
+
+
+def _shown_at(
+    indicator: Indicator, measurement: Measurement, of_rate: Callable[[feed.Rate], Fraction]
+) -> Decimal:
+    rule = indicator.rule
+    at_end = points(rule, _value(indicator, rule, measurement, of_rate))
+    return _shown(indicator, _after_conditions(indicator, rule, measurement, at_end))
 
 
 def _alternatives(indicator: Indicator, measurement: Measurement) -> tuple[Alternative, ...]:
     return tuple(
-        Alternative(
-            reading=reading.id,
-            reason=reading.reason,
-            points=(result := _points(indicator, reading.rule, measurement)).value,
-            shown=indicator.rounding.show(result.value),
-            working=_working(indicator, reading.rule, measurement, result),
-        )
+        alternative
         for reading in indicator.readings
+        if (alternative := _alternative(indicator, reading, measurement))
+    )
+
+
+def _alternative(
+    indicator: Indicator, reading: Reading, measurement: Measurement
+) -> Alternative | None:
+    """Return what a reading gives; None where it asks for another kind of measurement."""
+    try:
+        result = _points(indicator, reading.rule, measurement)
+    except ScoreError:
+        return None
+    return Alternative(
+        reading=reading.id,
+        reason=reading.reason,
+        points=result.value,
+        shown=indicator.rounding.show(result.value),
+        working=_working(indicator, reading.rule, measurement, result),
     )
 
 
@@ -355,7 +454,10 @@ def _moved(indicator: Indicator, measurement: Measurement) -> tuple[str, ...]:
     if not isinstance(content, feed.Rate | feed.Ratio):
         return ()
     return tuple(
-        wording.other_measurement(measurement_text(printed), wording.percent(content.value))
+        wording.other_measurement(
+            measurement_text(indicator, printed),
+            wording.measured(content.value, _unit(indicator.rule)),
+        )
         for printed in indicator.published.measurements
         if printed.figures and not allows(printed, content.value)
     )
@@ -372,43 +474,59 @@ def _paths(rubric: Rubric) -> list[tuple[str, ...]]:
     )
 
 
-def _sum(path: tuple[str, ...], lines: tuple[Line, ...], zero: Decimal) -> Sum:
+def _sum(rubric: Rubric, path: tuple[str, ...], lines: tuple[Line, ...], zero: Decimal) -> Sum:
     below = [line for line in lines if line.indicator.path[: len(path)] == path]
+    # What overflows is taken off the total of the whole rubric, not off a level.
+    over = sum((line.overflow for line in below), zero) if not path else zero
+    base = (line.indicator for line in below if line.indicator.role is Role.BASE)
+
+    def summed(amount: Callable[[Line], Decimal]) -> Decimal:
+        amounts = ((line.indicator.role, amount(line)) for line in below)
+        return zero + rubric.adjustments.total(amounts) - over
+
     return Sum(
         path=path,
-        weight=sum((line.indicator.weight for line in below), Decimal(0)),
-        points=Range(
-            sum((line.low for line in below), zero), sum((line.high for line in below), zero)
-        ),
-        sampled=_sampled(below, zero),
+        weight=sum((indicator.weight for indicator in base), Decimal(0)),
+        points=Range(summed(_line_low), summed(_line_high)),
+        sampled=Range(summed(_sampled_low), summed(_sampled_high))
+        if any(line.interval for line in below)
+        else None,
         missing=tuple(line.indicator.code for line in below if line.state is not State.SCORED),
     )
 
 
-def _sampled(below: list[Line], zero: Decimal) -> Range | None:
-    if all(line.interval is None for line in below):
-        return None
-    # The ends are added as if all rates erred together, which is the widest that can be.
-    return Range(
-        sum((line.interval.low if line.interval else line.low for line in below), zero),
-        sum((line.interval.high if line.interval else line.high for line in below), zero),
-    )
+def _line_low(line: Line) -> Decimal:
+    return line.low
+
+
+def _line_high(line: Line) -> Decimal:
+    return line.high
+
+
+# The ends are added as if all rates erred together, which is the widest that can be.
+def _sampled_low(line: Line) -> Decimal:
+    return line.interval.low if line.interval else line.low
+
+
+def _sampled_high(line: Line) -> Decimal:
+    return line.interval.high if line.interval else line.high
 
 
 def _grade(rubric: Rubric, total: Sum) -> GradeResult | None:
     if not rubric.grades:
         return None
-    possible = _grades_within(rubric, total.points)
+    low, high = total.points.low, total.points.high
+    sampled = total.sampled or total.points
+    possible = grades_within(rubric, low, high)
     settled = possible[0] if len(possible) == 1 and possible[0] != wording.NO_GRADE else None
-    return GradeResult(settled, possible, _grades_within(rubric, total.sampled or total.points))
-
-
-def _grades_within(rubric: Rubric, totals: Range) -> tuple[str, ...]:
-    """Return the grades that a range of totals touches, 无法定级 where the scale has a gap."""
-    named = [(grade.name, grade.span) for grade in rubric.grades]
-    unnamed = [(wording.NO_GRADE, gap) for gap in gaps(rubric)]
-    touched = [name for name, span in (*named, *unnamed) if span.meets(totals.low, totals.high)]
-    return tuple(dict.fromkeys(touched))
+    questions = tuple(
+        wording.grade_question(low, high, below, above)
+        for gap, below, above in named_gaps(rubric)
+        if gap.meets(low, high)
+    )
+    return GradeResult(
+        settled, possible, grades_within(rubric, sampled.low, sampled.high), questions
+    )
 
 
 def _line_dict(line: Line) -> dict[str, object]:
@@ -418,9 +536,11 @@ def _line_dict(line: Line) -> dict[str, object]:
         "path": list(indicator.path),
         "name": indicator.name,
         "weight": str(indicator.weight),
+        "role": indicator.role,
         "state": line.state,
         "points": None if line.points is None else str(line.points),
         "shown": None if line.shown is None else str(line.shown),
+        "overflow": str(line.overflow),
         "working": line.working,
         "interval": None if line.interval is None else _range_dict(line.interval),
         "measurement": None if line.measurement is None else feed.as_json(line.measurement),
@@ -445,7 +565,8 @@ def _published_dict(indicator: Indicator) -> dict[str, object]:
     printed = indicator.published
     return {
         "measurements": [
-            {"place": each.place, "text": measurement_text(each)} for each in printed.measurements
+            {"place": each.place, "text": measurement_text(indicator, each)}
+            for each in printed.measurements
         ],
         "scores": [{"place": each.place, "points": str(each.points)} for each in printed.scores],
     }
@@ -472,4 +593,5 @@ def _grade_dict(grade: GradeResult) -> dict[str, object]:
         "text": wording.grade_text(grade.settled, grade.possible),
         "possible": list(grade.possible),
         "sampled": list(grade.sampled),
+        "questions": list(grade.questions),
     }

@@ -4,11 +4,34 @@ import unicodedata
 from collections.abc import Sequence
 
 from analysis.scoring import wording
-from analysis.scoring.audit import Finding
-from analysis.scoring.rubric import Rubric
+from analysis.scoring.audit import Change, Effect, Finding, FindingKind
+from analysis.scoring.rubric import Rubric, Scope
 from analysis.scoring.score import Line, ScoreSheet, Sum
 
 GAP = "  "
+KINDS = {
+    FindingKind.SCORE_AGAINST_RULE: "得分与细则不符",
+    FindingKind.ROUNDING_DIFFERENCE: "只差在进位",
+    FindingKind.SCORE_NOT_DETERMINED: "得分推不出",
+    FindingKind.SCORE_WITHOUT_MEASUREMENT: "得分没有依据",
+    FindingKind.SCORE_ABOVE_WEIGHT: "得分超过分值",
+    FindingKind.SCORE_AGAINST_DEDUCTION: "得分与扣分不符",
+    FindingKind.NOT_COMPUTABLE: "评分标准遗失",
+    FindingKind.WEIGHT_AGAINST_CRITERIA: "标准与分值不符",
+    FindingKind.PARTS_AGAINST_WEIGHT: "各项与分值不符",
+    FindingKind.LINE_MISSES_TARGET: "算式接不上目标",
+    FindingKind.TEXT_AGAINST_TABLE: "两处不符",
+    FindingKind.PERCENTAGE_AGAINST_COUNTS: "率与数不符",
+    FindingKind.IMPOSSIBLE_PERCENTAGE: "不可能的百分数",
+    FindingKind.FREQUENCIES_AGAINST_N: "人数合计不符",
+    FindingKind.COLUMN_DOES_NOT_ADD: "列合计不符",
+    FindingKind.SUM_OF_SCORES: "得分合计不符",
+    FindingKind.SUM_OF_WEIGHTS: "分值合计不符",
+    FindingKind.TOTAL_OUT_OF_REACH: "总分达不到",
+    FindingKind.INDICATOR_COUNT: "指标个数不符",
+    FindingKind.GRADE_GAP: "等级有空档",
+    FindingKind.GRADE_AGAINST_SCALE: "等级与标准不符",
+}
 
 
 def sheet_text(sheet: ScoreSheet) -> str:
@@ -19,10 +42,11 @@ def sheet_text(sheet: ScoreSheet) -> str:
         blocks.append(table([_sum_row(each) for each in (*sheet.subtotals, sheet.total)]))
     if sheet.grade is not None:
         blocks.append(wording.grade_line(sheet.grade.settled, sheet.grade.possible))
+        blocks.extend(sheet.grade.questions)
         blocks.append(wording.sampled_grades(sheet.grade.sampled))
     published = sheet.rubric.published
-    if published.total is not None:
-        blocks.append(wording.published_total(published.total.points, published.grade))
+    if published.total_points is not None:
+        blocks.append(wording.published_total(published.total_points, published.grade))
     blocks.append(wording.scope_note(is_partial=sheet.total is None))
     return "\n\n".join(block for block in blocks if block)
 
@@ -37,10 +61,21 @@ def _line_rows(line: Line) -> list[list[str]]:
     ]
     notes = [
         *([wording.interval(line.interval.low, line.interval.high)] if line.interval else []),
-        *(wording.other_reading(each.reading, each.working) for each in line.alternatives),
+        *_readings(line),
         *line.differences,
     ]
     return [first, *(["", "", "", note] for note in notes)]
+
+
+def _readings(line: Line) -> list[str]:
+    """Tell what the other readings give; those that change nothing in one line."""
+    same = [each.reading for each in line.alternatives if each.shown == line.shown]
+    told = [
+        wording.other_reading(each.reading, each.working)
+        for each in line.alternatives
+        if each.shown != line.shown
+    ]
+    return [*told, *([wording.same_readings(same)] if same else [])]
 
 
 def _sum_row(each: Sum) -> list[str]:
@@ -53,12 +88,38 @@ def _sum_row(each: Sum) -> list[str]:
 
 
 def findings_text(rubric: Rubric, findings: Sequence[Finding]) -> str:
-    """Lay the findings of an audit out, a line each."""
-    rows = [
-        [finding.code or "—", _name(rubric, finding.code), finding.kind, finding.text]
-        for finding in findings
-    ]
+    """Lay the findings of an audit out, a line each, with what they would change below."""
+    rows = [row for finding in findings for row in _finding_rows(rubric, finding)]
     return f"{rubric.title}\n\n{table(rows) if rows else '没有发现矛盾'}"
+
+
+def _finding_rows(rubric: Rubric, finding: Finding) -> list[list[str]]:
+    kind, name = KINDS[finding.kind], _name(rubric, finding.code)
+    first = [finding.code or "—", name, kind, finding.text]
+    if finding.effect is None:
+        return [first]
+    return [first, ["", "", "", _effect(finding.effect, rubric.published.grade)]]
+
+
+def _effect(effect: Effect, printed_grade: str) -> str:
+    change = wording.change(effect.change.low, effect.change.high)
+    total = "" if effect.total is None else _ends(effect.total)
+    return wording.effect(change, total, effect.grades, printed_grade)
+
+
+def _ends(total: Change) -> str:
+    return "–".join(str(end) for end in dict.fromkeys((total.low, total.high)))
+
+
+def rubrics_text(rubrics: Sequence[Rubric]) -> str:
+    """List rubrics: id, title, how many indicators, whether all of them, how many are lost."""
+    return table([[rubric.id, rubric.title, _extent(rubric)] for rubric in rubrics])
+
+
+def _extent(rubric: Rubric) -> str:
+    lost = sum(indicator.is_lost for indicator in rubric.indicators)
+    is_complete = rubric.scope is Scope.COMPLETE
+    return wording.extent(len(rubric.indicators), lost, is_complete=is_complete)
 
 
 def _name(rubric: Rubric, code: str) -> str:

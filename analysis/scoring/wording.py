@@ -12,12 +12,14 @@ from typing import assert_never
 
 from analysis.scoring.rules import (
     Bands,
+    Better,
     Checklist,
     Deduct,
     Judgement,
     PartialStep,
     Points,
     Proportional,
+    Role,
     Rounding,
     RoundingMode,
     Rule,
@@ -27,10 +29,14 @@ from analysis.scoring.rules import (
 )
 
 PERCENT = re.compile(r"(?:0|[1-9][0-9]*)(?:\.([0-9]+))?%", re.ASCII)
+LEVELS = ("一级", "二级", "三级", "四级")
 HALF_UP = RoundingMode.HALF_UP
 NO_GRADE = "无法定级"
 OPEN_GRADE = "等级待定"
 MOVED = "两次的测量值不同"
+CRITERIA = "评分标准"
+TEXT = "正文"
+DOCUMENT = "文件"
 
 
 def read_percent(printed: str) -> Fraction:
@@ -46,6 +52,13 @@ def percent_places(printed: str) -> int:
     return len(match[1] or "") if match else 0
 
 
+def read(printed: str) -> tuple[Fraction, Fraction]:
+    """Return what a printed percentage or number states, and the unit of its last digit."""
+    if PERCENT.fullmatch(printed):
+        return read_percent(printed), Fraction(1, 100 * 10 ** percent_places(printed))
+    return Fraction(printed), Fraction(1, 10 ** len(printed.partition(".")[2]))
+
+
 def percent(share: Fraction) -> str:
     """Return a share as a percentage with two decimals, half up: 88.35%."""
     return f"{fixed(share * 100)}%"
@@ -54,6 +67,16 @@ def percent(share: Fraction) -> str:
 def threshold(share: Fraction) -> str:
     """Return a target as it is printed, without idle zeros: 85%."""
     return f"{number(share * 100)}%"
+
+
+def measured(exact: Fraction, unit: str) -> str:
+    """Return a measured value: a share as a percentage, else a number with its unit."""
+    return f"{number(exact)} {unit}" if unit else percent(exact)
+
+
+def bound(exact: Fraction, unit: str) -> str:
+    """Return a threshold of a share or of a number with a unit."""
+    return f"{number(exact)} {unit}" if unit else threshold(exact)
 
 
 def fixed(exact: Fraction | Decimal) -> str:
@@ -80,18 +103,25 @@ def range_of(low: Decimal, high: Decimal) -> str:
 # The working of one indicator
 
 
-def working(rule: Rule, subject: str, rate: Fraction | None, scored: Points, shown: Decimal) -> str:
+def working(
+    rule: Rule, subject: str, rate: Fraction | None, scored: Points, shown: Decimal, role: Role
+) -> str:
     """Return in one sentence how a rule came to the points.
 
     `subject` is the measurement as shown; `rate` is None where the rule is not over a rate.
     """
     own = [step for step in scored.steps if step.kind is not StepKind.CONDITION]
     conditions = [step for step in scored.steps if step.kind is StepKind.CONDITION]
-    before = shown if not conditions else None
-    sentence = _working(rule, subject, rate or Fraction(0), own, before)
+    sentence = _working(rule, subject, rate or Fraction(0), own, None if conditions else shown)
     if not conditions:
-        return sentence
-    return f"{sentence}；{'；'.join(map(_condition, conditions))}，得 {shown} 分"
+        return sentence if _says_points(rule, own) else sentence + _result(rule, shown, role)
+    outcome = f"得 {shown} 分" if role is Role.BASE else _result(rule, shown, role)[1:]
+    return f"{sentence}；{'；'.join(map(_condition, conditions))}，{outcome}"
+
+
+def _says_points(rule: Rule, steps: Sequence[Step]) -> bool:
+    reached = bool(steps) and steps[0].kind is StepKind.REACHED
+    return reached or isinstance(rule, Proportional | Unknown)
 
 
 def _working(
@@ -107,24 +137,24 @@ def _working(
         case Bands():
             how = f"{subject}，在“{_band(rule, steps[0].cases)}”一档"
         case Checklist():
-            how = _losses(steps)
+            how = _losses(rule, steps)
         case Judgement():
             how = f"{steps[0].name}评定：{subject}"
         case Unknown():
-            return rule.reason
+            how = rule.reason
         case _:
             assert_never(rule)
-    return how + _result(rule, shown)
+    return how
 
 
 def _line(
     rule: Proportional, subject: str, rate: Fraction, steps: Sequence[Step], shown: Decimal | None
 ) -> str:
-    below = f"{subject} 低于 {threshold(rule.target)}"
     if steps[0].kind is StepKind.CUT_OFF:
         compared = "不高于" if rule.cutoff_inclusive else "低于"
         return f"{subject} {compared} {threshold(rule.cutoff or Fraction(0))}，不得分"
-    formula = f"{below}，得分 = {_quotient(rule, rate)} × {number(rule.full)}"
+    short = f"{subject} {_missing(rule.better)} {threshold(rule.target)}"
+    formula = f"{short}，得分 = {_quotient(rule, rate)} × {number(rule.full)}"
     match steps[-1].kind:
         case StepKind.CAPPED:
             return f"{formula}，超过满分，得满分 {number(rule.full)} 分"
@@ -134,10 +164,16 @@ def _line(
             return formula if shown is None else f"{formula} = {shown} 分"
 
 
+def _missing(better: Better) -> str:
+    return "低于" if better is Better.HIGH else "高于"
+
+
 def _quotient(rule: Proportional, rate: Fraction) -> str:
     if rule.zero == 0:
         return f"{percent(rate)} ÷ {threshold(rule.full_at)}"
     zero = threshold(rule.zero)
+    if rule.better is Better.LOW:
+        return f"({zero} - {percent(rate)}) ÷ ({zero} - {threshold(rule.full_at)})"
     return f"({percent(rate)} - {zero}) ÷ ({threshold(rule.full_at)} - {zero})"
 
 
@@ -146,7 +182,7 @@ def _deduction(rule: Deduct, subject: str, steps: Sequence[Step]) -> str:
     short, loss = by_kind[StepKind.SHORTFALL], by_kind[StepKind.LOSS]
     emptied = "，扣完为止" if StepKind.FLOORED in by_kind else ""
     return (
-        f"{subject} 低于 {threshold(rule.target)} {fixed(short)} 个百分点，"
+        f"{subject} {_missing(rule.better)} {threshold(rule.target)} {fixed(short)} 个百分点，"
         f"每 {number(rule.step)} 个百分点扣 {number(rule.per_step)} 分"
         f"{_partial(rule.partial_step)}，扣 {fixed(loss)} 分{emptied}"
     )
@@ -166,23 +202,33 @@ def _partial(partial_step: PartialStep) -> str:
 
 def _band(rule: Bands, place: int) -> str:
     band = rule.bands[place]
-    low = f"{'≥' if band.inclusive else '>'} {threshold(band.lower)}"
+    low = f"{'≥' if band.inclusive else '>'} {bound(band.lower, rule.unit)}"
     if place == 0:
         return low
     higher = rule.bands[place - 1]
-    return f"{low}，{'<' if higher.inclusive else '≤'} {threshold(higher.lower)}"
+    return f"{low}，{'<' if higher.inclusive else '≤'} {bound(higher.lower, rule.unit)}"
 
 
-def _losses(steps: Sequence[Step]) -> str:
+def _losses(rule: Checklist, steps: Sequence[Step]) -> str:
     if not steps:
         return "各项齐全"
-    return "；".join(map(_loss, steps))
+    full = {part.name: part.full for part in rule.parts}
+    return "；".join(_loss(step, full.get(step.name, Fraction(0))) for step in steps)
 
 
-def _loss(step: Step) -> str:
-    if not step.cases:
-        return f"没有做到“{step.name}”，扣 {number(step.value)} 分"
-    return f"“{step.name}”缺 {step.cases}，扣 {number(step.value)} 分"
+def _loss(step: Step, full: Fraction) -> str:
+    match step.kind:
+        case StepKind.PART_POINTS:
+            return f"“{step.name}”得 {number(step.value)} / {number(full)} 分"
+        case StepKind.OVERFLOW:
+            return f"“{step.name}”扣完后还有 {number(step.value)} 分，在总分上扣"
+        case StepKind.CAPPED:
+            return f"合计超过 {number(step.value)} 分，按 {number(step.value)} 分计"
+        case _:
+            lost = f"扣 {number(step.value)} 分"
+            if step.cases:
+                return f"“{step.name}”按 {step.cases} 例{lost}"
+            return f"没有做到“{step.name}”，{lost}"
 
 
 def _condition(step: Step) -> str:
@@ -190,8 +236,16 @@ def _condition(step: Step) -> str:
     return f"{told}，扣 {fixed(step.value)} 分"
 
 
-def _result(rule: Rule, shown: Decimal | None) -> str:
-    return "" if shown is None else f"，得 {shown} / {_full(rule)} 分"
+def _result(rule: Rule, shown: Decimal, role: Role) -> str:
+    match role:
+        case Role.BASE:
+            return f"，得 {shown} / {_full(rule)} 分"
+        case Role.BONUS:
+            return f"，加 {shown} 分（最多加 {_full(rule)} 分）"
+        case Role.PENALTY:
+            return f"，减 {abs(shown)} 分（最多减 {_full(rule)} 分）"
+        case _:
+            assert_never(role)
 
 
 def _full(rule: Rule) -> str:
@@ -239,6 +293,12 @@ def grade_line(settled: str | None, possible: Sequence[str]) -> str:
     return f"等级：{grade_text(settled, possible)}"
 
 
+def grade_question(low: Decimal, high: Decimal, below: str, above: str) -> str:
+    """Return what must be asked where the total may fall between two grades."""
+    where = f"{low}" if low == high else f"{low}–{high}"
+    return f"总分 {where} 分可能落在“{below}”与“{above}”之间的空档，等级标准没有规定，应按哪一档？"
+
+
 def sampled_grades(grades: Sequence[str]) -> str:
     """Return whether the sampling error could change the grade; empty where it could not."""
     return "" if len(grades) < 2 else f"计入抽样误差，等级可能是：{'、'.join(grades)}"
@@ -247,6 +307,13 @@ def sampled_grades(grades: Sequence[str]) -> str:
 def published_total(total: Decimal, grade: str) -> str:
     """Return the printed total and grade, as a line under a score sheet."""
     return f"文件印的总分是 {total} 分" + (f"，等级“{grade}”" if grade else "")
+
+
+def extent(indicators: int, lost: int, *, is_complete: bool) -> str:
+    """Return how much of a document a rubric file holds."""
+    whole = "收录完整" if is_complete else "只收录一部分"
+    told = f"{indicators} 个指标，{whole}"
+    return f"{told}，其中 {lost} 个在文件里遗失" if lost else told
 
 
 def scope_note(*, is_partial: bool) -> str:
@@ -279,7 +346,27 @@ def other_reading(reading: str, text: str) -> str:
     return f"另一读法（{reading}）：{text}"
 
 
+def same_readings(readings: Sequence[str]) -> str:
+    """Return which other readings give the same points."""
+    return f"另一读法（{'、'.join(readings)}）：得分相同"
+
+
 # Findings of an audit
+
+
+def effect(points: str, total: str, grades: Sequence[str], printed_grade: str) -> str:
+    """Return what a finding would change."""
+    told = [f"本处 {points} 分" if points else "", f"总分 {total} 分" if total else ""]
+    if grades:
+        kept = "仍是" if list(grades) == [printed_grade] else "应为"
+        told.append(f"等级{kept}“{'”或“'.join(grades)}”")
+    return f"影响：{'，'.join(part for part in told if part)}"
+
+
+def change(low: Decimal, high: Decimal) -> str:
+    """Return a change of points with its sign, or the range of it."""
+    ends = [f"{end:+}" for end in dict.fromkeys((low, high))]
+    return " 到 ".join(ends)
 
 
 def score_against_rule(place: str, printed: Decimal, measured: str, expected: str) -> str:
@@ -322,12 +409,48 @@ def criteria_above_weight(weight: Decimal, full: Fraction, reading: str) -> str:
     return f"分值印的是 {weight} 分，评分标准{where}却可给到 {number(full)} 分"
 
 
-def line_misses_target(formula: Fraction, full: Fraction, target: Fraction) -> str:
+def line_misses_target(formula: Fraction, full: Fraction, target: Fraction, reading: str) -> str:
     """Return that a printed formula jumps at its own target."""
+    where = f"（{reading}）" if reading else ""
     return (
-        f"评分标准的算式在目标 {threshold(target)} 处给出 {number(formula)} 分，"
+        f"评分标准{where}的算式在目标 {threshold(target)} 处给出 {number(formula)} 分，"
         f"与达到目标的 {number(full)} 分接不上"
     )
+
+
+def parts_against_weight(weight: Decimal, total: Fraction, reading: str) -> str:
+    """Return that the parts of the criteria do not add to the weight."""
+    where = f"（{reading}）" if reading else ""
+    return f"分值印的是 {weight} 分，评分标准{where}各项合计是 {number(total)} 分"
+
+
+def score_against_deduction(
+    place: str, printed: Decimal, weight: Decimal, deducted: Decimal, said: str
+) -> str:
+    """Return that score and deduction do not add to the weight."""
+    left = weight - deducted
+    return f"{place}印的得分是 {printed} 分，而{said}说扣 {deducted} 分，{weight} 分应剩 {left} 分"
+
+
+def total_out_of_reach(printed: Decimal, bound: Decimal, *, is_most: bool) -> str:
+    """Return that the printed scores cannot lead to the printed total."""
+    end = "最多" if is_most else "至少"
+    return f"总分印的是 {printed} 分，没有印出得分的不论多少，由印出的各得分{end}是 {bound} 分"
+
+
+def column_does_not_add(place: str, printed: str, total: str) -> str:
+    """Return that a column is not the sum it states."""
+    return f"{place}印的合计是 {printed}，各行相加是 {total}"
+
+
+def amounts_disagree(name: str, first: str, one: Decimal, second: str, other: Decimal) -> str:
+    """Return that one amount is stated in two ways."""
+    return f"“{name}”：{first}是 {one}，{second}是 {other}"
+
+
+def number_against_counts(place: str, printed: str, exact: Fraction) -> str:
+    """Return that a printed number is not the quotient it states."""
+    return f"{place}印的是 {printed}，由所印的两个数得 {fixed(exact)}"
 
 
 def scores_disagree(first: str, one: Decimal, second: str, other: Decimal) -> str:
@@ -345,9 +468,14 @@ def names_disagree(table: str, text: str) -> str:
     return f"得分表的指标是“{table}”，正文评的却是“{text}”"
 
 
-def percent_against_counts(place: str, printed: str, numerator: int, base: int) -> str:
-    """Return that a printed percentage is not that of its counts."""
-    return f"{place}印的是 {printed}，而 {counted(numerator, base)}"
+def percent_against_counts(place: str, printed: str, counts: str) -> str:
+    """Return that a printed percentage is not that of its counts or amounts."""
+    return f"{place}印的是 {printed}，而 {counts}"
+
+
+def divided(amount: Decimal, of: Decimal) -> str:
+    """Return amounts with their percentage: 716.11/780.35 = 91.77%."""
+    return f"{amount}/{of} = {percent(Fraction(amount) / Fraction(of))}"
 
 
 def impossible_percent(place: str, printed: str, base: int) -> str:
@@ -370,9 +498,9 @@ def sum_of_weights(path: Sequence[str], printed: Decimal, total: Decimal) -> str
     return f"{level(path)}印的满分是 {printed} 分，各指标分值合计是 {total} 分"
 
 
-def indicator_count(place: str, printed: int, found: int) -> str:
-    """Return that the stated number of indicators is not that of the table."""
-    return f"{place}说有 {printed} 个三级指标，评分表里只列出 {found} 个"
+def indicator_count(place: str, level: int, printed: int, found: int) -> str:
+    """Return that the stated number of indicators of a level is not that of the table."""
+    return f"{place}说有 {printed} 个{LEVELS[level - 1]}指标，评分表里列出 {found} 个"
 
 
 def grade_gap(low: Decimal, high: Decimal) -> str:
@@ -411,6 +539,26 @@ def mean_of(figures: Sequence[str], share: Fraction) -> str:
     return f"{'、'.join(figures)}的平均 {percent(share)}"
 
 
-def ticked(names: Sequence[str]) -> str:
-    """Return the parts of a checklist that are met."""
-    return f"已做到的各项（{'、'.join(names)}）"
+def stated_parts(told: Sequence[str], *, is_at_least: bool) -> str:
+    """Return what a document says of the parts of a checklist."""
+    return f"{'至少' if is_at_least else ''}{'、'.join(told)}"
+
+
+def stated_part(name: str, told: str) -> str:
+    """Return what is said of one part."""
+    return f"“{name}”{told}"
+
+
+def met(*, is_met: bool) -> str:
+    """Return whether a part is met."""
+    return "做到" if is_met else "没有做到"
+
+
+def cases(count: int) -> str:
+    """Return a number of cases that cost points."""
+    return f" {count} 例"
+
+
+def given(points: Decimal) -> str:
+    """Return the points that a part was given."""
+    return f"得 {points} 分"

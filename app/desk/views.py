@@ -32,6 +32,7 @@ from app.services import (
     areas,
     audit,
     cards,
+    collecting,
     evaluating,
     exporting,
     printing,
@@ -39,6 +40,7 @@ from app.services import (
     results,
 )
 from surveys.library import bundled
+from surveys.questionnaire import QuestionKind, Questionnaire
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -96,6 +98,19 @@ class SurveyForm(NoticeForm):
     opens_at = DateTimeLocalField(_("开始时间（北京时间）"), [DataRequired(_("请填写开始时间。"))])
     closes_at = DateTimeLocalField(_("截止时间（北京时间）"), [DataRequired(_("请填写截止时间。"))])
 
+
+_KINDS = {
+    QuestionKind.SINGLE: _("单选"),
+    QuestionKind.MULTIPLE: _("多选"),
+    QuestionKind.TEXT: _("文字"),
+    QuestionKind.SCALE: _("量表"),
+    QuestionKind.MATRIX: _("矩阵量表"),
+    QuestionKind.NPS: _("推荐意愿（0–10）"),
+    QuestionKind.NUMBER: _("数字"),
+    QuestionKind.DATE: _("日期"),
+    QuestionKind.RANKING: _("排序"),
+    QuestionKind.INFORMATION: _("说明，不用答"),
+}
 
 _ACTIONS = {
     audit.Action.SURVEY_MADE: _("新建调查"),
@@ -197,7 +212,22 @@ def questionnaire(name: str) -> ResponseReturnValue:
     """Show a bundled questionnaire with its source and its measures."""
     if name not in bundled():
         raise NotFound
-    return render_template("desk/questionnaire.html", questionnaire=bundled()[name])
+    return _questionnaire_page(bundled()[name])
+
+
+@blueprint.get("/surveys/<id:survey_id>/questionnaire")
+def survey_questionnaire(survey_id: int) -> ResponseReturnValue:
+    """Show what a survey asks: the questionnaire as it was when the survey was made."""
+    with reading() as session:
+        found = _find(session, survey_id)
+        asked = collecting.load_questionnaire(session, found.questionnaire.digest)
+        return _questionnaire_page(asked, found)
+
+
+def _questionnaire_page(asked: Questionnaire, survey: Survey | None = None) -> str:
+    return render_template(
+        "desk/questionnaire.html", questionnaire=asked, survey=survey, kinds=_KINDS
+    )
 
 
 @blueprint.get("/surveys/new")

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,7 @@ from app.config import Keys, settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, CardSpent, TooMany
 from app.headers import is_staff_side
-from app.language import chosen_language
+from app.language import language_around
 from app.respond import forms, wording
 from app.services import codes, collecting
 from app.services.collecting import Delivery, Invitation
@@ -192,7 +193,6 @@ def _form_page(session: Session, invitation: Invitation) -> str:
         invitation.questionnaire_digest,
         invitation.survey_title,
         *(getattr(invitation, name) for name in collecting.NOTICE_COLUMNS),
-        chosen_language(),
         urlencode(_kept()),
     )
     if shape not in _empty_forms:
@@ -259,21 +259,25 @@ def _render_form(
         "again": bool(filled),
         **filled,
     }
-    own, *others = questionnaire.languages
-    offered = {each.tag: each for each in (own, *sorted(others, key=lambda each: each.tag))}
+    offered = {each.tag: each for each in questionnaire.languages}
+    own = offered[questionnaire.language]
     language = offered.get(request.args.get("lang", ""), own)
-    return render_template(
-        "respond/form.html",
-        invitation=invitation,
-        questionnaire=questionnaire.in_language(language.tag),
-        language=language,
-        languages=tuple(offered.values()),
-        token=token,
-        key=key,
-        fault_sentence=wording.fault_sentence,
-        fault_anchor=wording.fault_anchor,
-        **shown,
-    )
+    # Where the questions are not offered in the language that was asked for, the buttons are not
+    # in it either: a page in two languages is read by nobody.
+    with force_locale(language_around(language.tag)):
+        return render_template(
+            "respond/form.html",
+            invitation=invitation,
+            questionnaire=questionnaire.in_language(language.tag),
+            language=language,
+            languages=tuple(offered.values()),
+            token=token,
+            key=key,
+            fault_sentence=wording.fault_sentence,
+            fault_anchor=wording.fault_anchor,
+            most_sentence=wording.most_sentence,
+            **shown,
+        )
 
 
 @blueprint.app_template_filter("logic")

@@ -19,6 +19,11 @@ def fault_sentence(question: Question, fault: AnswerFault) -> str:
     return sentence
 
 
+def most_sentence(question: Question) -> str:
+    """Say how many may be chosen, as the page says it at once to who chooses too many."""
+    return fault_sentence(question, AnswerFault(question.id, FaultKind.TOO_MANY))
+
+
 def fault_anchor(question: Question, fault: AnswerFault) -> str:
     """Return the id of the first control to be mended."""
     rows = {part.id: part for part in question.parts}
@@ -56,7 +61,7 @@ def _reason(question: Question, kind: FaultKind) -> str:  # noqa: C901, PLR0912 
         case FaultKind.MISSING_TEXT:
             reason = _("选了“其他”，请写明是什么。")
         case FaultKind.TEXT_WITHOUT_CHOICE:
-            reason = _("写了字，请把旁边的选项也选上。")
+            reason = _("写了字，但没有选它上面的选项：请选上，或者把字删去。")
         case FaultKind.TYPED_AND_UNSURE:
             reason = _("已经填了，就不要再选“不清楚”一类的选项。")
         case FaultKind.NO_NUMBER:

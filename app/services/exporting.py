@@ -112,7 +112,9 @@ def _figure(rate: Rate, value: Fraction, places: int) -> Value:
 
 
 def tables_sheet(evidence: Evidence) -> Sheet:
-    """Return the frequency tables below each other, a row for each option."""
+    """Return the frequency tables below each other: a row for each option or number question."""
+    tables = frequency_tables(evidence)
+    has_numbers = any(table.summaries for table in tables)
     headings = (
         *_SURVEY,
         _("表"),
@@ -122,8 +124,9 @@ def tables_sheet(evidence: Evidence) -> Sheet:
         _("有效作答"),
         _("未作答"),
         _("百分比"),
+        *(_NUMBERS if has_numbers else ()),
     )
-    rows = [
+    rows: list[tuple[Value, ...]] = [
         (
             *_survey(evidence),
             table.title,
@@ -133,12 +136,44 @@ def tables_sheet(evidence: Evidence) -> Sheet:
             block.n,
             block.blank,
             None if row.share is None else Percent(row.share),
+            *((None,) * len(_NUMBERS) if has_numbers else ()),
         )
-        for table in frequency_tables(evidence)
+        for table in tables
         for block in table.blocks
         for row in block.rows
     ]
+    rows += [
+        (
+            *_survey(evidence),
+            table.title,
+            summary.heading or evidence.questionnaire.question(summary.question).text,
+            None,
+            None,
+            summary.n,
+            summary.blank,
+            None,
+            summary.unit,
+            summary.unsure,
+            *map(_number, (summary.mean, summary.median, summary.lowest, summary.highest)),
+        )
+        for table in tables
+        for summary in table.summaries
+    ]
     return Sheet(_("频数表"), headings, rows)
+
+
+_NUMBERS = (
+    _("单位"),
+    _("不清楚或不适用"),
+    _("平均数"),
+    _("中位数"),
+    _("最小值"),
+    _("最大值"),
+)
+
+
+def _number(value: float | None) -> Value:
+    return None if value is None else decimal(Fraction(value), 2)
 
 
 def score_sheets(evidence: Evidence, sheet: ScoreSheet) -> list[Sheet]:

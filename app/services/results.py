@@ -29,7 +29,7 @@ from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionSt
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.retention import SMALLEST_GROUP
-from surveys.questionnaire import Measure, QuestionKind, Questionnaire
+from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
 
@@ -163,7 +163,7 @@ def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[i
 
 
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:
-    """Return every measure overall and by `area`, `channel` or a single-choice question.
+    """Return every measure overall and by `area`, `channel` or a question with one choice.
 
     Raises `Problem` when `by` is none of these.
     """
@@ -179,9 +179,10 @@ def group_order(evidence: Evidence, by: str) -> tuple[Group, ...]:
     if by == "channel":
         return tuple(channel.value for channel in Channel if channel.value in evidence.channels)
     for question in evidence.questionnaire.questions:
-        if question.id == by and question.kind is QuestionKind.SINGLE:
-            return question.codes
-    raise Problem(_("只能按 area、channel 或单选题分组，没有“%(by)s”。", by=by))
+        for part in question.parts:
+            if part.id == by and part.is_chosen_once:
+                return part.codes
+    raise Problem(_("只能按 area、channel 或只选一个的题分组，没有“%(by)s”。", by=by))
 
 
 def group_name(evidence: Evidence, by: str, group: Group) -> str:
@@ -190,8 +191,8 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
         return next(town.name for town in evidence.towns if town.id == group)
     if by == "channel":
         return channel_name(str(group))
-    options = evidence.questionnaire.question(by).options
-    return next(option.text for option in options if option.code == group)
+    choices = evidence.questionnaire.question(by).choices
+    return next(option.text for option in choices if option.code == group)
 
 
 def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:

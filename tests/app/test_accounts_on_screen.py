@@ -12,6 +12,7 @@ from tests.app.test_access_census import addresses, of_blueprint
 from tests.app.test_staff_sessions import ACCOUNT, change_staff, stored
 from tests.conftest import (
     ADMINISTRATOR,
+    AUDITOR,
     EVALUATOR,
     FIELDWORKER,
     NOISE_EVALUATOR,
@@ -77,7 +78,7 @@ def test_the_list_shows_the_accounts_of_the_branch(
     change_staff(app, FIELDWORKER, factor_seed=b"0" * 16, factor_step=1)
     rows = administrator.get(HOME).html.rows()
     del rows["用户名"]
-    assert set(rows) == {ADMINISTRATOR, EVALUATOR, FIELDWORKER}
+    assert set(rows) == {ADMINISTRATOR, EVALUATOR, FIELDWORKER, AUDITOR}
     role, area, state, last, factor = rows[FIELDWORKER]
     assert (role, area, state, factor) == ("调查员", "忠门镇", "正常", "已设置")
     assert last.startswith("20")

@@ -354,9 +354,16 @@ def test_a_card_number_in_the_address_may_be_spaced(visitor: Visitor, here: Zone
     visitor.submit(f"/s/{in_fours(here.codes[0])}")
 
 
-def test_the_form_is_shown_in_english_on_request(visitor: Visitor, path: str) -> None:
-    (html,) = visitor.get(path, lang="en").html.all("html")
-    assert html.attributes["lang"] == "en"
+@pytest.mark.parametrize("cookie", ["", "en"])
+@pytest.mark.parametrize("asked", ["", "en", "xx", "../en"])
+def test_chinese_questions_have_chinese_buttons(
+    asked: str, cookie: str, visitor: Visitor, path: str
+) -> None:
+    visitor.client.set_cookie("lang", cookie)
+    page = visitor.get(path, lang=asked)
+    (html,) = page.html.all("html")
+    assert html.attributes["lang"] == "zh-CN"
+    assert "Submit" not in page.text
 
 
 def test_hsts_is_sent_on_https_only(visitor: Visitor) -> None:

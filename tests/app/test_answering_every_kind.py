@@ -1,6 +1,7 @@
 """Every kind of question on the page: shown, faulted, kept, and in several languages."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -33,8 +34,8 @@ FULL = {
 }
 
 
-@pytest.fixture
-def survey(app: Flask, here: Zone) -> int:
+def open_every_kind(app: Flask, here: Zone) -> int:
+    """Open a survey that asks in every way; return its id."""
     with app.app_context(), transaction() as session:
         asked = parse_toml(EVERY_KIND.read_text(encoding="utf-8"), "every_kind")
         area = session.get_one(Area, here.area)
@@ -43,11 +44,21 @@ def survey(app: Flask, here: Zone) -> int:
         return made.id
 
 
-@pytest.fixture
-def path(app: Flask, survey: int) -> str:
+def poster_of(app: Flask, survey: int) -> str:
+    """Return the path of a survey's first poster."""
     with app.app_context(), transaction() as session:
         posters = publishing.load_posters(session, publishing.find_survey(session, survey))
         return f"/p/{posters[0].slug}"
+
+
+@pytest.fixture
+def survey(app: Flask, here: Zone) -> int:
+    return open_every_kind(app, here)
+
+
+@pytest.fixture
+def path(app: Flask, survey: int) -> str:
+    return poster_of(app, survey)
 
 
 def fill(page: Page, **changes: object) -> dict[str, object]:
@@ -144,6 +155,32 @@ def test_an_answer_is_the_same_in_every_language(
         visitor.post(f"{path}?sent&lang={language}", fill(page))  # type: ignore[arg-type]
     first, second = submissions(app, survey)
     assert first.digest == second.digest
+
+
+def test_english_questions_have_english_buttons_and_faults(visitor: Visitor, path: str) -> None:
+    page = visitor.get(path, lang="en")
+    (html,) = page.html.all("html")
+    assert html.attributes["lang"] == "en"
+    again = visitor.post(f"{path}?sent&lang=en", fill(page, recommend=""), status=422)  # type: ignore[arg-type]
+    assert "Submit" in again.text
+    ((_anchor, sentence),) = faults(again)
+    assert sentence.isascii()
+
+
+def test_a_text_beside_an_unticked_option_is_kept_and_named(visitor: Visitor, path: str) -> None:
+    written: dict[str, Any] = {"heard.other": "听邻居说"}
+    page = send(visitor, path, 422, heard="board", **written)
+    sentence = "第 12 题写了字，但没有选它上面的选项：请选上，或者把字删去。"
+    assert faults(page) == [("#heard.other-in", sentence)]
+    (box,) = page.html.all("input", id="heard.other-in")
+    assert box.attributes["value"] == "听邻居说"
+    send(visitor, path, heard="other", **written)
+
+
+def test_the_page_names_the_limit_in_the_servers_words(visitor: Visitor, path: str) -> None:
+    (told,) = [each for each in visitor.get(path).html.all("p") if "data-most" in each.attributes]
+    page = send(visitor, path, 422, why=["ill", "pressure", "vaccine", "advice"])
+    assert faults(page)[0][1] == told.text.removeprefix("错误：").strip()
 
 
 def test_a_language_that_is_not_offered_is_not_shown(visitor: Visitor, path: str) -> None:

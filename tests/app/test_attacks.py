@@ -26,6 +26,7 @@ from tests.app.test_access_census import addresses, staff_side, values
 from tests.conftest import (
     EVALUATOR,
     NOISE_TOWNS,
+    NOTICE_FIELDS,
     PASSWORD,
     QUESTIONNAIRE,
     TOWNS,
@@ -338,7 +339,7 @@ EXTRAS = {
 
 def test_more_fields_than_a_form_has_set_nothing(house: House, evaluator: Visitor) -> None:
     path = "/desk/surveys/new"
-    asked = {"title": "新的调查", "contact": "卫健局 0594-0000000", "notice": "不记名"}
+    asked = {"title": "新的调查", **NOTICE_FIELDS}
     evaluator.post(path, {**evaluator.get(path).fields(), **asked, **EXTRAS})
     with house.app.app_context(), reading() as session:
         made = session.scalars(select(Survey).where(Survey.title == "新的调查")).one()

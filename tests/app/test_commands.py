@@ -316,7 +316,7 @@ def test_rates_are_broken_down(by: str, groups: list[str], loaded: Command) -> N
 @pytest.mark.parametrize("by", ["q2", "q99", "town", ""])
 def test_rates_are_not_broken_down_by_anything_else(by: str, flask: Command, here: Zone) -> None:
     result = flask("rates", here.survey, "--by", by, status=2)
-    assert result.stderr == f"只能按 area、channel 或单选题分组，没有“{by}”。\n"
+    assert result.stderr == f"只能按 area、channel 或只选一个的题分组，没有“{by}”。\n"
 
 
 def test_rates_as_json_are_exact(loaded: Command) -> None:

@@ -88,3 +88,13 @@ def test_a_busy_system_shows_the_reference_that_is_in_the_log(
 
 def test_an_expected_refusal_shows_none(visitor: Visitor) -> None:
     assert "参考号" not in visitor.get("/s/1", status=404).text
+
+
+@pytest.mark.parametrize("path", ["/desk/nothing", "/field/nothing", "/staff/nothing"])
+def test_a_staff_page_that_is_not_there_leads_back_to_the_staff_pages(
+    path: str, visitor: Visitor
+) -> None:
+    page = visitor.get(path, status=404, lang="en")
+    links = [each.attributes["href"] for each in page.html.all("a")]
+    assert "/staff/account/" in links
+    assert "Back to the staff pages" in page.text

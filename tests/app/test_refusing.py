@@ -259,7 +259,7 @@ CLOSED_DOORS = {
         f"本次调查将于 {instant(NOW + timedelta(days=2))} 开始，请到时再来。",
     ),
     "paused": (
-        {"state": SurveyState.PAUSED},
+        {"state": SurveyState.PAUSED, "closes_at": NOW + timedelta(days=30)},
         (
             "本次调查暂停填写，恢复后可用原来的卡片继续，"
             f"到 {instant(NOW + timedelta(days=30))} 为止。"

@@ -111,7 +111,7 @@ def poster(app: Flask, survey_id: int, area_id: int) -> str:
 
 def test_the_field_warns(visitor: Visitor, asked: Asked) -> None:
     page = visitor.get(asked[1])
-    (label,) = page.html.all("label", **{"for": "wish"})
+    (label,) = page.html.all("label", **{"for": "wish-in"})
     assert "请不要写姓名、电话、身份证号、住址" in label.text
 
 
@@ -319,6 +319,8 @@ def test_a_dry_run_only_says_so(
     assert json.loads(retention("run", "--dry-run", "--json")) == {
         "dry_run": True,
         "erased": [{"survey": asked[0], "notice": 1, "texts": 1, "durations": 1, "batches": 1}],
+        "staff_sessions_cleared": 0,
+        "sign_ins_cleared": 0,
         "old_versions_kept": 0,
     }
     assert [text.text for text in texts(app)] == [WISH]

@@ -224,18 +224,20 @@ def test_keys_in_a_folder_that_everybody_may_change_are_refused(mode: int, tmp_p
     folder.mkdir()
     folder.chmod(mode)
     with pytest.raises(SettingError, match="everybody may write"):
-        read_keys(folder / "secrets.json")
+        read_settings({"MINPING_INSTANCE": str(folder)})
     assert not list(folder.iterdir())
+    read_settings({"MINPING_INSTANCE": str(folder), "MINPING_MODE": "demo"})
 
 
 def test_keys_below_a_folder_that_everybody_may_change_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     (folder / "mine").mkdir(parents=True, mode=0o700)
     folder.chmod(0o777)
+    settings = {"MINPING_INSTANCE": str(folder / "mine")}
     with pytest.raises(SettingError, match=f"chmod o-w {folder},"):
-        read_keys(folder / "mine" / "secrets.json")
+        read_settings(settings)
     folder.chmod(0o1777)  # as /tmp: nobody can put another folder in the place of ours
-    read_keys(folder / "mine" / "secrets.json")
+    read_settings(settings)
 
 
 def test_keys_may_come_from_the_environment(tmp_path: Path) -> None:

@@ -138,3 +138,31 @@ def test_every_kind_fits_the_smallest_phone(
     assert sideways(page) == []
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert sideways(page) == []
+
+
+def test_a_choice_too_many_is_named_at_once_and_taken_back(
+    live_phone: OpenPhone, live_site: Site
+) -> None:
+    page = live_phone()
+    page.goto(live_site.url(live_site.every_kind))
+    told = page.locator("[data-most]")
+    touch(page, "went-yes", "why-ill", "why-pressure", "why-vaccine")
+    expect(told).to_be_hidden()
+    touch(page, "why-advice")
+    expect(told).to_have_text("错误：第 5 题最多选 3 个。")
+    touch(page, "why-ill")
+    expect(told).to_be_hidden()
+
+
+def test_the_number_on_a_card_is_grouped_while_it_is_typed(
+    live_phone: OpenPhone, live_site: Site
+) -> None:
+    page = live_phone()
+    page.goto(live_site.url("/"))
+    box = page.get_by_label("卡片号码")
+    box.press_sequentially("123456789")
+    expect(box).to_have_value("1234 5678 9")
+    for key in ("Backspace", "Backspace", "ArrowLeft", "ArrowLeft", "0"):
+        box.press(key)
+    expect(box).to_have_value("1234 5067")
+    assert box.evaluate("box => box.selectionStart") == 7

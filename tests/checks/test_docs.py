@@ -125,9 +125,8 @@ def test_the_feed_in_the_documents_can_be_read() -> None:
 def test_the_feed_in_the_documents_is_scored_as_they_say() -> None:
     (example,) = [block for block in _blocks("docs/feed-format.md", "json") if "format" in block]
     (measurement,) = feed.parse(example).measurements
-    (indicator,) = parse_rubric(
-        _text("analysis/scoring/rubrics/public-health-2021.toml"), "bundled"
-    ).indicators
+    rubric = parse_rubric(_text("analysis/scoring/rubrics/public-health-2021.toml"), "bundled")
+    indicator = rubric.indicator(measurement.indicator)
     assert isinstance(measurement.content, feed.Rate)
     earned = indicator.rounding.show(points(indicator.rule, measurement.content.value).value)
     assert f"{earned} / {indicator.weight} 分" in _text("docs/feed-format.md")

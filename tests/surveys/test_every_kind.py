@@ -279,8 +279,8 @@ def _as_sent(found: AnswerSheet) -> Fields:
 def test_languages_are_named_in_themselves() -> None:
     assert [(each.name, each.direction) for each in ASKED.languages] == [
         ("中文", "ltr"),
-        ("English", "ltr"),
         ("العربية", "rtl"),
+        ("English", "ltr"),
     ]
 
 

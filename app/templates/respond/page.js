@@ -4,7 +4,7 @@
 (function (doc, place) {
 "use strict";
 var form = doc.getElementById("form"), receipt = doc.querySelector("[data-key]"),
-  faults = doc.getElementById("faults"), slot = "minping" + place.pathname,
+  faults = doc.getElementById("faults"), number = doc.getElementById("code"), slot = "minping" + place.pathname,
   busy, timer, wait = 20, native, kept;
 
 // Private windows, full phones and forbidden storage throw; the page then works as without.
@@ -25,6 +25,18 @@ function forget(key) {
 }
 if (receipt) forget(receipt.getAttribute("data-key"));
 if (faults) faults.focus();
+
+// The number on a card, in groups of four as it is printed, with the cursor after the same digit.
+function group() {
+  var bare = /[\s-]/g, typed = this.value.replace(bare, ""),
+    before = this.value.slice(0, this.selectionStart).replace(bare, "").length,
+    grouped = typed.replace(/(.{4})(?=.)/g, "$1 ");
+  if (!/^[0-9０-９]+$/.test(typed) || grouped === this.value) return;
+  this.value = grouped;
+  before += before && Math.floor((before - 1) / 4);
+  this.setSelectionRange(before, before);
+}
+if (number) number.addEventListener("input", group);
 if (!form) return;
 
 var status = doc.getElementById("status");
@@ -84,6 +96,11 @@ function note(answers, one) {
     }).replace(unit, "").trim();
     answers[one.name] = value;
   }
+}
+function limit() {
+  [].forEach.call(form.querySelectorAll("[data-most]"), function (told) {
+    told.hidden = told.parentNode.querySelectorAll("input:checked").length <= +told.getAttribute("data-most");
+  });
 }
 function ask() {
   var answers = {};
@@ -176,6 +193,7 @@ function plainly() {
 function changed(event) {
   tidy(event.target);
   ask();
+  limit();
   save(false);
 }
 form.addEventListener("change", changed);
@@ -200,6 +218,7 @@ else if (old) {
 }
 
 ask();
+limit();
 
 // Reading aloud, where the phone has a voice for this page's language.
 var speech = window.speechSynthesis, language = doc.documentElement.lang.slice(0, 2), voice;

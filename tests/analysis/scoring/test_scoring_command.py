@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.scoring.rubric import bundled
+from analysis.scoring.audit import FindingKind
+from analysis.scoring.rubric import bundled, load_bundled
+from analysis.scoring.text import KINDS
+from tests.analysis.scoring.test_scoring_audit import CLEAN
 
 ROOT = Path(__file__).parents[3]
 FEED = {
@@ -27,11 +30,19 @@ FEED = {
 }
 
 
+# -I takes no environment and no working folder, -S no site-packages: what runs here needs the
+# standard library and our own files only.
+BARE = [sys.executable, "-I", "-S", "-X", "utf8", "-c"]
+MODULE = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('analysis.scoring', run_name='__main__', alter_sys=True)"
+)
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # -S leaves out site-packages, -E the environment: what runs here needs the standard library.
-    command = [sys.executable, "-S", "-E", "-X", "utf8", "-m", "analysis.scoring", *arguments]
+    command = [*BARE, MODULE, str(ROOT), *arguments]
     return subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60
+        command, capture_output=True, encoding="utf-8", check=False, timeout=60
     )
 
 
@@ -43,16 +54,30 @@ def feed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_interpreter_has_no_installed_packages() -> None:
-    done = subprocess.run(
-        [sys.executable, "-S", "-E", "-c", "import pandas"], capture_output=True, check=False
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [*BARE, "import pandas"], capture_output=True, check=False
     )
     assert b"ModuleNotFoundError" in done.stderr
+
+
+def test_nothing_but_the_standard_library_is_loaded() -> None:
+    told = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import analysis.scoring.__main__; "
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [*BARE, told, str(ROOT)], capture_output=True, encoding="utf-8", check=True
+    )
+    assert set(done.stdout.split()) <= {"analysis", "__main__"}
 
 
 def test_list_names_every_bundled_rubric() -> None:
     done = run("list")
     assert done.returncode == 0
-    assert tuple(line.split()[0] for line in done.stdout.splitlines()) == bundled()
+    lines = done.stdout.splitlines()
+    assert tuple(line.split()[0] for line in lines) == bundled()
+    assert all("收录完整" in line for line in lines)
+    assert "22 个指标，收录完整，其中 6 个在文件里遗失" in done.stdout
 
 
 def test_score_prints_points_working_sums_and_grade(feed_path: Path) -> None:
@@ -79,25 +104,71 @@ def test_a_rubric_may_be_a_file(tmp_path: Path) -> None:
     path.write_text(json.dumps(FEED | {"measurements": [measurement]}), encoding="utf-8")
     done = run("score", str(rubric), str(path))
     assert done.returncode == 0
-    assert "不计总分，不定等级" in done.stdout
+    assert "文件印的总分是 86 分" in done.stdout
+
+
+def test_a_partial_rubric_says_that_it_has_no_total(tmp_path: Path, feed_path: Path) -> None:
+    whole = (ROOT / "analysis/scoring/rubrics/beian-2020-public-health.toml").read_text("utf-8")
+    path = tmp_path / "partial.toml"
+    path.write_text(whole.replace('scope = "complete"', 'scope = "partial"'), encoding="utf-8")
+    assert "不计总分，不定等级" in run("score", str(path), str(feed_path)).stdout
+
+
+@pytest.mark.parametrize(
+    ("satisfied", "told"),
+    [
+        (51, ["另一读法（不足一步不扣、不足一步按一步扣）：得分相同"]),
+        (52, ["（不足一步不扣），扣 0.60 分", "（不足一步按一步扣），扣 0.80 分"]),
+    ],
+)
+def test_other_readings_are_told_in_full_where_they_change_the_points(
+    tmp_path: Path, satisfied: int, told: list[str]
+) -> None:
+    measured = FEED["measurements"][0] | {  # type: ignore[index]
+        "indicator": "satisfaction",
+        "numerator": satisfied,
+        "base": 60,
+        "value": f"{satisfied}/60",
+    }
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps(FEED | {"measurements": [measured]}), encoding="utf-8")
+    shown = run("score", "public-health-2021", str(path)).stdout
+    assert [each for each in told if each not in shown] == []
 
 
 def test_audit_prints_findings() -> None:
     done = run("audit", "beian-2020-public-health")
     assert done.returncode == 0
-    assert "weight_against_criteria" in done.stdout
-    assert "分值印的是 3 分，评分标准最多只给 2 分" in done.stdout
+    assert "标准与分值不符  分值印的是 3 分，评分标准最多只给 2 分" in done.stdout
+    assert "影响：本处 -1 分，总分 89.31 分，等级仍是“优秀”" in done.stdout
 
 
-def test_audit_says_when_there_are_none() -> None:
-    assert "没有发现矛盾" in run("audit", "huoqiu-2020-ankang-code").stdout
+def test_audit_says_when_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "clean.toml"
+    path.write_text(CLEAN, encoding="utf-8")
+    assert "没有发现矛盾" in run("audit", str(path)).stdout
 
 
 def test_audit_prints_json() -> None:
-    found = json.loads(run("audit", "beian-2020-city-management", "--json").stdout)
+    found = json.loads(run("audit", "huoqiu-2020-ankang-code", "--json").stdout)
     assert [(each["kind"], each["indicator"]) for each in found["findings"]] == [
-        ("weight_against_criteria", "C22")
+        ("parts_against_weight", "2"),
+        ("not_computable", "8"),
+        *[("sum_of_weights", "")] * 3,
     ]
+
+
+def test_audit_without_a_name_goes_through_every_bundled_document() -> None:
+    done = run("audit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(load_bundled(rubric_id).title in done.stdout for rubric_id in bundled())
+    found = json.loads(run("audit", "--json").stdout)
+    assert tuple(each["rubric"] for each in found["rubrics"]) == bundled()
+    assert all(each["findings"] for each in found["rubrics"])
+
+
+def test_every_kind_of_finding_has_a_name() -> None:
+    assert set(KINDS) == set(FindingKind)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -20,6 +20,7 @@ from analysis.scoring.feed import (
     Interval,
     Judgement,
     Measurement,
+    Parts,
     Rate,
     Ratio,
     SurveyRef,
@@ -66,6 +67,18 @@ EXAMPLE: dict[str, Any] = {
             "kind": "ratio",
             "value": "0.8",
             "conditions": {"untrue_files": 2, "base_not_provided": False},
+        },
+        {
+            "indicator": "3",
+            "kind": "parts",
+            "parts": {
+                "claimed": {"kind": "rate", "numerator": 7, "base": 10, "value": "7/10"}
+                | {"definition": "申领人数占常住人口数"},
+                "verified": {"kind": "ratio", "numerator": "52", "denominator": "10"},
+                "rectified": {"kind": "judgement", "points": "1", "author": "甲", "reason": "乙"},
+                "publicity": True,
+                "province": 1,
+            },
         },
     ],
 }
@@ -132,6 +145,22 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         {"indicator": "1", "kind": "judgement", "points": 1, "author": "甲", "reason": "乙"},
         "points",
     ),
+    ({"indicator": "1", "kind": "parts"}, "parts"),
+    ({"indicator": "1", "kind": "parts", "parts": {"a": "1"}}, "parts.a"),
+    ({"indicator": "1", "kind": "parts", "parts": {"a": {"value": "1"}}}, "parts.a.kind"),
+    ({"indicator": "1", "kind": "parts", "parts": {"a": {"kind": "count"}}}, "parts.a.kind"),
+    (
+        {"indicator": "1", "kind": "parts", "parts": {"a": {"kind": "ratio", "value": 1}}},
+        "parts.a.value",
+    ),
+    (
+        {
+            "indicator": "1",
+            "kind": "parts",
+            "parts": {"a": {"kind": "ratio", "value": "1", "of": "2"}},
+        },
+        "parts.a.of",
+    ),
 ]
 
 
@@ -180,6 +209,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"indicator": "1", "kind": "ratio", "value": "12"},
     {"indicator": "1", "kind": "count", "parts": {}},
     {"indicator": "1", "kind": "ticks", "ticks": {}},
+    {"indicator": "1", "kind": "parts", "parts": {}},
 ]
 
 
@@ -251,13 +281,19 @@ RATES = st.integers(1, 10**6).flatmap(
         left_out=BY_NAME,
     )
 )
+RATIOS = st.builds(Ratio, AMOUNTS, st.decimals("0.5", 100, places=3))
+JUDGEMENTS = st.builds(Judgement, AMOUNTS, TEXTS, TEXTS)
 CONTENTS = st.one_of(
     RATES,
-    st.builds(Ratio, AMOUNTS, st.decimals("0.5", 100, places=3)),
+    RATIOS,
     st.builds(Count, count=CASES),
     st.builds(Count, parts=BY_NAME),
     st.builds(Ticks, st.dictionaries(TEXTS, st.booleans(), max_size=3)),
-    st.builds(Judgement, AMOUNTS, TEXTS, TEXTS),
+    JUDGEMENTS,
+    st.builds(
+        Parts,
+        st.dictionaries(TEXTS, st.booleans() | CASES | RATES | RATIOS | JUDGEMENTS, max_size=3),
+    ),
 )
 MEASUREMENTS = st.builds(
     Measurement,
@@ -276,6 +312,7 @@ FEEDS = st.builds(
 )
 
 
+@settings(deadline=None)  # a busy machine may take its time; only what is read back counts
 @given(original=FEEDS)
 def test_a_dumped_feed_validates_and_is_read_back_unchanged(original: Feed) -> None:
     text = feed.dump(original)

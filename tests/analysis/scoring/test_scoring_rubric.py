@@ -63,6 +63,14 @@ def band(lower: str, points: str, inclusive: str = "true") -> str:
     return f'{{ lower = "{lower}", inclusive = {inclusive}, points = "{points}" }}'
 
 
+JUDGED = 'kind = "judgement", full = "1"'
+
+
+def with_part(text: str, full: str = "") -> str:
+    head = f'kind = "checklist"\nfull = "{full}"' if full else 'kind = "checklist"'
+    return with_rule(f"{head}\nparts = [{{ {text} }}]")
+
+
 def test_a_rubric_is_read() -> None:
     rubric = parse(FULL, "试.toml")
     indicator = rubric.indicator("1")
@@ -123,7 +131,11 @@ BROKEN = [
         "indicators[0].rule",
         "重叠",
     ),
-    (with_bands(band("0.9", "5"), band("0", "6")), "indicators[0].rule", "不能少于"),
+    (
+        with_bands(band("0.9", "5"), band("0.8", "6"), band("0", "0")),
+        "indicators[0].rule",
+        "要么越高越多",
+    ),
     (with_rule('kind = "checklist"'), "indicators[0].rule", "至少要有一项"),
     (
         with_rule(
@@ -133,13 +145,82 @@ BROKEN = [
         "indicators[0].rule",
         "重复",
     ),
+    (with_part('id = "a", name = "甲"'), "indicators[0].rule", "写明整张清单的分值"),
+    (with_part('id = "a", name = "甲", points = "0"'), "indicators[0].rule", "大于 0"),
     (
-        with_rule(
-            'kind = "checklist"\nparts = [{ id = "a", name = "甲", points = "5" }, '
-            '{ id = "b", name = "乙", points = "5", per_case = "1" }]'
-        ),
+        with_part('id = "a", name = "甲", points = "1", per_case = "0"'),
         "indicators[0].rule",
-        "一张清单",
+        "每缺一例",
+    ),
+    (
+        with_part(f'id = "a", name = "甲", points = "1", rule = {{ {JUDGED} }}'),
+        "indicators[0].rule",
+        "不能再写分值",
+    ),
+    (
+        with_part('id = "a", name = "甲", points = "1", overflows = true'),
+        "indicators[0].rule",
+        "在总分上继续扣",
+    ),
+    (
+        with_part('id = "a", name = "甲", rule = { kind = "checklist" }'),
+        "indicators[0].rule.parts[0].rule.kind",
+        "proportional、deduct、bands、judgement",
+    ),
+    (with_part('id = "a", name = "甲", points = "1"', "2"), "indicators[0].rule", "不能高于各项"),
+    (with_rule('kind = "judgement"\nfull = "5"\nleast = "6"'), "indicators[0].rule", "下限"),
+    (FULL + 'better = "low"\n', "indicators[0].rule.better", "不认识的键"),
+    (
+        FULL.replace('target = "0.80"', 'target = "1"') + 'zero = "1.2"\nfull_at = "1"\n'
+        'cutoff = "1.1"\ncutoff_inclusive = true\n',
+        "indicators[0].rule",
+        "零分的取值就是界限",
+    ),
+    (FULL.replace('weight = "10"', 'weight = "10"\nrole = "extra"'), "indicators[0].role", "bonus"),
+    (
+        FULL.replace('weight = "10"', 'weight = "10"\nrole = "penalty"'),
+        "indicators[0].rule",
+        "减分项",
+    ),
+    (
+        FULL
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { a = true } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "只有清单",
+    ),
+    (
+        with_part('id = "a", name = "甲", points = "1"')
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { b = true } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "没有 b 这一项",
+    ),
+    (
+        with_part('id = "a", name = "甲", points = "1"')
+        + '\n[indicators.published]\nmeasurements = [{ place = "表", parts = { a = 1 } }]\n',
+        "indicators[0].published.measurements[0].parts",
+        "是否做到",
+    ),
+    (
+        FULL + '\n[published]\nsubtotals = [{ path = ["效益"], place = "附件" }]\n',
+        "published.subtotals[0].points",
+        "得分或者满分",
+    ),
+    (
+        FULL + '\n[published]\ncolumns = [{ place = "表", amounts = ["1", "x"], total = "1" }]\n',
+        "published.columns[0].amounts",
+        "小数",
+    ),
+    (
+        FULL + '\n[[indicators.published.measurements]]\nplace = "表"\n'
+        'figures = [{ percent = "8%", number = "8" }]\n',
+        "indicators[0].published.measurements[0].figures[0].number",
+        "只能有一样",
+    ),
+    (
+        FULL + '\n[[indicators.published.measurements]]\nplace = "表"\n'
+        'figures = [{ amount = "8", of = "0" }]\n',
+        "indicators[0].published.measurements[0].figures[0].base",
+        "基数不能是 0",
     ),
     (with_rule('kind = "unknown"'), "indicators[0].rule.reason", "缺少"),
     (FULL.replace('upper = "9"', 'upper = "9.5"'), "grades[1]", "重叠"),

@@ -13,6 +13,8 @@ from analysis.scoring.feed import (
     Interval,
     Judgement,
     Measurement,
+    PartContent,
+    Parts,
     Rate,
     Ratio,
     Ticks,
@@ -26,6 +28,7 @@ RESIDENTS = load_bundled("public-health-2021")
 LONGHUA = load_bundled("longhua-2020-medical-insurance")
 CITY = load_bundled("beian-2020-city-management")
 POVERTY = load_bundled("beian-2020-poverty-relief")
+HUOQIU = load_bundled("huoqiu-2020-ankang-code")
 
 TWO = """
 id = "two"
@@ -180,7 +183,7 @@ def test_the_interval_goes_through_the_rule(
         (
             BEIAN,
             Measurement("C24", Count(2)),
-            "“报告内容”缺 2，扣 0.4 分，得 0.60 / 1 分",
+            "“报告内容”按 2 例扣 0.4 分，得 0.60 / 1 分",
         ),
         (BEIAN, Measurement("C24", Count(0)), "各项齐全，得 1.00 / 1 分"),
         (
@@ -192,6 +195,82 @@ def test_the_interval_goes_through_the_rule(
             POVERTY,
             Measurement("6", Judgement(Decimal(42), "评价组", "专项资金使用扣 3")),
             "评价组评定：专项资金使用扣 3，得 42.00 / 45 分",
+        ),
+        (
+            HUOQIU,
+            Measurement(
+                "3",
+                Parts(
+                    {
+                        "claimed": Ratio(Decimal("0.7")),
+                        "verified": Ratio(Decimal(52), Decimal(10)),
+                        "shown": Ratio(Decimal("2.9")),
+                    }
+                ),
+            ),
+            (
+                "“申领率”得 6 / 12 分；“人均核验数”得 12 / 12 分；“人均亮码数”得 0 / 12 分，"
+                "得 18.00 / 36 分"
+            ),
+        ),
+        (
+            HUOQIU,
+            Measurement(
+                "2",
+                Parts({"materials": True, "province": 1, "city": 0, "publicity": True}),
+            ),
+            (
+                "“省级以上媒体宣传少于 1 篇（次）”按 1 例扣 1.5 分；"
+                "合计超过 10 分，按 10 分计，得 10.00 / 10 分"
+            ),
+        ),
+        (
+            SUINING,
+            Measurement("07", Parts({"standard": True, "control": True, "fraud": 3})),
+            (
+                "“项目重复申报或虚报冒领资金”按 3 例扣 2 分；"
+                "“项目重复申报或虚报冒领资金”扣完后还有 1 分，在总分上扣，得 4.00 / 6 分"
+            ),
+        ),
+        (
+            LONGHUA,
+            Measurement("09", Count(7)),
+            "资金使用合规性 7 项，在“≥ 7 项，< 8 项”一档，得 8.00 / 9 分",
+        ),
+        (
+            LONGHUA,
+            ratio("05", "1.005"),
+            (
+                "“三公”控制费率 100.50% 高于 100% 0.50 个百分点，"
+                "每 0.1 个百分点扣 0.1 分，扣 0.50 分，得 2.50 / 3 分"
+            ),
+        ),
+        (LONGHUA, ratio("13", "0.95"), "项目质量达标率 95.00% 不高于 95%，不得分"),
+        (
+            CITY,
+            ratio("B13", "1.05"),
+            (
+                "“三公经费”控制率 105.00% 高于 100%，"
+                "得分 = (120% - 105.00%) ÷ (120% - 100%) × 1 = 0.75 分"
+            ),
+        ),
+        (
+            CITY,
+            ratio("B31", "1.02"),
+            "在职人员控制率 102.00%，在“> 100%”一档，得 0.00 / 1 分",
+        ),
+        (
+            POVERTY,
+            Measurement("8", Judgement(Decimal(2), "评价组", "挂钩帮扶")),
+            "评价组评定：挂钩帮扶，加 2.00 分（最多加 3 分）",
+        ),
+        (
+            POVERTY,
+            Measurement("9", Parts({"no_directive": True, "national": 1, "provincial": 2})),
+            (
+                "“国家相关部门发现的问题”按 1 例扣 0.5 分；"
+                "“省级相关部门发现的问题”按 2 例扣 0.4 分，减 0.90 分（最多减 15 分）"
+            ),
         ),
     ],
 )
@@ -277,8 +356,101 @@ def test_the_sheet_says_whether_sampling_error_could_change_the_grade() -> None:
     assert sheet.grade.sampled == ("优", "中", "差", "无法定级")
 
 
+def test_a_total_that_may_fall_into_a_gap_brings_a_question() -> None:
+    inside = score(PAIR, [ratio("1", "0.75"), ratio("2", "0.88")]).grade
+    near = score(PAIR, [ratio("2", "0.9")]).grade
+    assert inside is not None
+    assert near is not None
+    assert inside.questions == (
+        "总分 8.60 分可能落在“中”与“优”之间的空档，等级标准没有规定，应按哪一档？",
+    )
+    assert [question[:8] for question in near.questions] == ["总分 6.00–"]
+
+
+ADJUSTED = (
+    TWO.replace("grades = [", 'adjustments = { most_bonus = "1" }\ngrades = [')
+    + """
+[[indicators]]
+code = "3"
+name = "创新"
+weight = "3"
+role = "bonus"
+criteria = "酌情加1-3分"
+rule = { kind = "judgement", full = "3", least = "1" }
+[[indicators]]
+code = "4"
+name = "违规"
+weight = "2"
+role = "penalty"
+criteria = "每起扣0.5分，最多扣2分"
+rule = { kind = "checklist", full = "2", parts = [{ id = "a", name = "违规", per_case = "0.5" }] }
+[[indicators]]
+code = "5"
+name = "控制"
+weight = "1"
+criteria = "每起扣1分，扣完后在总分上扣"
+[indicators.rule]
+kind = "checklist"
+parts = [{ id = "a", name = "冒领", points = "1", per_case = "1", overflows = true }]
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [
+        ([], "-2.00", "12.00"),
+        ([Measurement("4", Count(0))], "0.00", "12.00"),
+        ([Measurement("4", Count(3))], "-1.50", "10.50"),
+        ([Measurement("4", Count(9))], "-2.00", "10.00"),
+        ([Measurement("3", Judgement(Decimal(3), "甲", "乙"))], "-1.00", "12.00"),
+        ([Measurement("5", Count(1))], "-2.00", "11.00"),
+        ([Measurement("5", Count(3))], "-4.00", "9.00"),
+    ],
+)
+def test_bonus_penalty_and_overflow_move_the_total_and_not_its_full_marks(
+    given: list[Measurement], low: str, high: str
+) -> None:
+    total = score(parse(ADJUSTED, "加减分"), given).total
+    assert total is not None
+    assert (str(total.points.low), str(total.points.high)) == (low, high)
+    assert total.weight == 11
+
+
+def test_the_intervals_of_the_parts_go_through_their_rules() -> None:
+    interval = Interval(Decimal("0.55"), Decimal("0.85"), "wilson", Decimal("0.95"))
+    claimed = Rate(70, 100, Fraction(7, 10), "申领率", interval)
+    found: dict[str, PartContent] = {
+        "claimed": claimed,
+        "verified": Ratio(Decimal(5)),
+        "shown": Ratio(Decimal(5)),
+    }
+    line = line_of(HUOQIU, Measurement("3", Parts(found)))
+    assert str(line.shown) == "24.00"
+    assert line.interval == Range(Decimal("18.00"), Decimal("30.00"))
+
+
+def test_where_less_is_better_the_interval_is_still_in_order() -> None:
+    line = line_of(CITY, rate("B31", 100, 100, ends=(0.96, 1.0)))
+    assert line.interval == Range(Decimal("1.00"), Decimal("1.00"))
+    falling = parse(
+        TWO.replace(
+            'partial_step = "proportional"', 'partial_step = "whole"\nbetter = "low"'
+        ).replace('target = "0.9"', 'target = "0.1"'),
+        "越低越好",
+    )
+    assert line_of(falling, rate("2", 20, 100, ends=(0.1, 0.3))).interval == Range(
+        Decimal("2.00"), Decimal("6.00")
+    )
+
+
+def test_a_reading_that_asks_for_another_measurement_is_left_out() -> None:
+    assert line_of(CITY, ratio("C16", "1")).alternatives == ()
+
+
 def test_a_partial_rubric_has_no_total_and_no_grade() -> None:
-    sheet = score(RESIDENTS, [rate("satisfaction", 51, 60)])
+    partial = parse(TWO.replace('"complete"', '"partial"'), "部分")
+    sheet = score(partial, [ratio("2", "0.9")])
     assert (sheet.subtotals, sheet.total, sheet.grade) == ((), None, None)
 
 
@@ -322,6 +494,7 @@ def test_agreement_leaves_no_differences() -> None:
         ([ratio("9", "1")], "没有这个指标"),
         ([ratio("1", "1"), ratio("1", "1")], "两个测量值"),
         ([Measurement("1", Ticks({}))], "率或比值"),
+        ([Measurement("1", Parts({"a": True}))], "率或比值"),
         ([Measurement("1", Count(3))], "一个总数"),
         ([Measurement("1", Judgement(Decimal(1), "甲", "乙"))], "率或比值"),
         ([ratio("1", "1", untrue_files=2)], "没有名为 untrue_files 的条件"),

@@ -1,0 +1,77 @@
+"""`python -m benchmarks.scoring`: score and rank 31 townships by ten indicators, from their feeds.
+
+The whole way is timed: reading each feed, scoring it, and ranking the totals.
+"""
+
+import argparse
+import statistics
+import time
+from decimal import Decimal
+from fractions import Fraction
+
+from analysis.scoring import feed
+from analysis.scoring.rubric import Rubric, load_bundled
+from analysis.scoring.score import ScoreSheet, score
+
+TOWNSHIPS = 31
+RUBRIC = "huoqiu-2020-ankang-code"
+
+
+def made_feed(township: int) -> str:
+    """Return a township's feed; each township has other figures."""
+    satisfied = 80 + township % 20
+    use = {
+        "claimed": feed.Ratio(Decimal(50 + township), Decimal(100)),
+        "verified": feed.Ratio(Decimal(township), Decimal(5)),
+        "shown": feed.Ratio(Decimal(township), Decimal(3)),
+    }
+    contents: dict[str, feed.Content] = {
+        "1": feed.Ticks({"mechanism": True, "inspection": township % 3 > 0, "rectified": True}),
+        "2": feed.Parts(
+            {"materials": True, "province": township % 2, "city": township % 3, "publicity": True}
+        ),
+        "3": feed.Parts(use),
+        "4": feed.Count(township % 4),
+        "5": feed.Ticks({"entry": township % 5 > 0}),
+        "6": feed.Count(township // 30),
+        "7": feed.Judgement(Decimal(township % 7), "评价组", "按完成时间"),
+        "9": feed.Ticks({"cleared": True}),
+        "10": feed.Rate(satisfied, 100, Fraction(satisfied, 100), "满意人数占比"),
+    }
+    measurements = tuple(feed.Measurement(code, content) for code, content in contents.items())
+    survey = feed.SurveyRef(str(township), f"第 {township} 个乡镇", "bench/1")
+    return feed.dump(feed.Feed(survey, measurements))
+
+
+def ranked(rubric: Rubric, texts: list[str]) -> list[ScoreSheet]:
+    """Score every feed, the highest certain total first."""
+    sheets = [score(rubric, feed.parse(text).measurements) for text in texts]
+    return sorted(sheets, key=_total, reverse=True)
+
+
+def _total(sheet: ScoreSheet) -> Decimal:
+    return Decimal(0) if sheet.total is None else sheet.total.points.low
+
+
+def main() -> None:
+    """Time the rounds and print the median."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    chosen = parser.parse_args()
+    rubric = load_bundled(RUBRIC)
+    texts = [made_feed(township) for township in range(1, TOWNSHIPS + 1)]
+    seconds = []
+    for _ in range(chosen.rounds):
+        start = time.perf_counter()
+        sheets = ranked(rubric, texts)
+        seconds.append(time.perf_counter() - start)
+    totals = [_total(sheet) for sheet in sheets]
+    assert len(sheets) == TOWNSHIPS
+    assert totals == sorted(totals, reverse=True)
+    median, slowest = statistics.median(seconds) * 1000, max(seconds) * 1000
+    print(f"{TOWNSHIPS} townships x {len(rubric.indicators)} indicators, {chosen.rounds} rounds")
+    print(f"median {median:.1f} ms, slowest {slowest:.1f} ms; totals {totals[-1]} to {totals[0]}")
+
+
+if __name__ == "__main__":
+    main()
