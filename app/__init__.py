@@ -146,7 +146,7 @@ def _add_extensions(app: Flask) -> None:
 def _add_formats(app: Flask) -> None:
     app.jinja_env.filters.update(
         percent=formats.percent,
-        figure=formats.figure,
+        measured=formats.measured,
         counted=formats.counted,
         percentage=formats.percentage,
         figure=formats.figure,

@@ -33,7 +33,7 @@ from app.db import (
     transaction,
 )
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, counted, date_of, figure, instant, percent
+from app.formats import BEIJING, counted, date_of, instant, measured, percent
 from app.limits import counters
 from app.models import Role, Staff, SurveyState
 from app.services import (
@@ -411,7 +411,7 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
     if rate.option is not None:
         question = evidence.questionnaire.question(result.measure.items[0].question)
         option = next(one.text for one in question.options if one.code == rate.option) + " "
-    shown = figure(rate.value, rate.kind, result.measure.decimals)
+    shown = measured(rate.value, rate.kind, result.measure.decimals)
     positive = counted(rate.numerator, rate.credit)
     left_out = f"未计入 {rate.left_out.total}"
     return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
@@ -420,7 +420,7 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
 def _interval(rate: Rate) -> str:
     if rate.interval is None:
         return rate.interval_note
-    ends = f"{figure(rate.interval.low, rate.kind)}–{figure(rate.interval.high, rate.kind)}"
+    ends = f"{measured(rate.interval.low, rate.kind)}–{measured(rate.interval.high, rate.kind)}"
     return f"{percent(rate.interval.confidence, 0)} 区间 {ends}（{rate.interval.method.value}）"
 
 

@@ -24,7 +24,7 @@ def percent(value: Fraction | float | None, places: int = 2) -> str:
     return "—" if value is None else f"{decimal(Fraction(value) * 100, places)}%"
 
 
-def figure(value: Fraction | float, kind: MeasureKind, places: int = 2) -> str:
+def measured(value: Fraction | float, kind: MeasureKind, places: int = 2) -> str:
     """Write what a measure found as its kind is read: a percentage, points of 100, or a number."""
     match kind:
         case MeasureKind.SCORE:
