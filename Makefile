@@ -30,6 +30,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.scoring
 
 reliability: $(VENV)/.dev

@@ -20,8 +20,9 @@ import pandas as pd
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from analysis.designs import Design
 from analysis.frames import SubmissionRow, build_frame, count_answered, option_counts
-from analysis.rates import Design, NobodyAnswered, Rate, estimate
+from analysis.rates import NobodyAnswered, Rate, estimate
 from surveys.questionnaire import Measure, QuestionKind, Questionnaire
 from surveys.reading import OWN_ERROR, shape_faults
 

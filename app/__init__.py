@@ -160,6 +160,8 @@ def _add_extensions(app: Flask) -> None:
 def _add_formats(app: Flask) -> None:
     app.jinja_env.filters.update(
         percent=formats.percent,
+        measured=formats.measured,
+        counted=formats.counted,
         percentage=formats.percentage,
         figure=formats.figure,
         points=formats.points,

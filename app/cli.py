@@ -33,7 +33,7 @@ from app.db import (
     transaction,
 )
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, card_state_name, date_of, instant, percent
+from app.formats import BEIJING, card_state_name, counted, date_of, instant, measured, percent
 from app.limits import counters
 from app.models import CardState, Role, Staff, SurveyState
 from app.services import (
@@ -463,15 +463,16 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
     if rate.option is not None:
         question = evidence.questionnaire.question(result.measure.items[0].question)
         option = next(one.text for one in question.options if one.code == rate.option) + " "
-    shown = percent(rate.value, result.measure.decimals)
+    shown = measured(rate.value, rate.kind, result.measure.decimals)
+    positive = counted(rate.numerator, rate.credit)
     left_out = f"未计入 {rate.left_out.total}"
-    return f"{option}{rate.numerator}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
+    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
 
 
 def _interval(rate: Rate) -> str:
     if rate.interval is None:
         return rate.interval_note
-    ends = f"{percent(rate.interval.low)}–{percent(rate.interval.high)}"
+    ends = f"{measured(rate.interval.low, rate.kind)}–{measured(rate.interval.high, rate.kind)}"
     return f"{percent(rate.interval.confidence, 0)} 区间 {ends}（{rate.interval.method.value}）"
 
 
@@ -490,6 +491,7 @@ def _rates_json(
                 "measure": result.measure.id,
                 "name": result.measure.name,
                 "kind": result.measure.kind.value,
+                "reading_of": result.measure.reading_of,
                 "definition": result.definition,
                 "rates": [_rate_json(rate, result) for rate in result.rates],
                 "groups": [
@@ -512,11 +514,16 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
     return {
         "option": rate.option,
         "numerator": rate.numerator,
+        "credit": str(rate.credit),
         "base": rate.base,
         "value": str(rate.value),
         "percent": percent(rate.value, result.measure.decimals).rstrip("%"),
         "asked": rate.asked,
         "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
+        "weighted": rate.weighted,
+        "error": rate.error,
+        "freedom": rate.freedom,
+        "design_effect": rate.design_effect,
         "effective_n": rate.effective_n,
         "interval": None
         if interval is None
@@ -527,6 +534,7 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
             "method": interval.method.value,
         },
         "interval_note": rate.interval_note,
+        "reliability": [doubt.value for doubt in rate.reliability],
     }
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from app.errors import say as _
 from app.models import CardState, Channel
+from surveys.questionnaire import MeasureKind
 
 BEIJING = timezone(timedelta(hours=8), "北京时间")
 
@@ -21,6 +22,24 @@ def decimal(value: Fraction, places: int) -> Decimal:
 def percent(value: Fraction | float | None, places: int = 2) -> str:
     """Write a rate (a fraction 0..1) as a percentage; nothing computed is a dash, never 0."""
     return "—" if value is None else f"{decimal(Fraction(value) * 100, places)}%"
+
+
+def measured(value: Fraction | float, kind: MeasureKind, places: int = 2) -> str:
+    """Write what a measure found as its kind is read: a percentage, points of 100, or a number."""
+    match kind:
+        case MeasureKind.SCORE:
+            return f"{decimal(Fraction(value) * 100, places)} 分"
+        case MeasureKind.NPS:
+            return str(decimal(Fraction(value) * 100, places))
+        case _:
+            return percent(value, places)
+
+
+def counted(numerator: int, credit: Fraction) -> str:
+    """Write how many answers are positive and, where some count in part, what they are worth."""
+    if credit == numerator:
+        return str(numerator)
+    return str(_("%(count)s（折算 %(credit)s）", count=numerator, credit=decimal(credit, 2)))
 
 
 def percentage(value: Decimal) -> str:

@@ -8,8 +8,12 @@ from itertools import chain
 from surveys import logic
 from surveys.languages import LANGUAGES
 from surveys.questionnaire import (
+    Base,
+    Composite,
+    DontKnow,
     Item,
     Measure,
+    MeasureKind,
     OptionKind,
     Question,
     QuestionKind,
@@ -72,6 +76,7 @@ def contradictions(questionnaire: Questionnaire) -> Iterator[Fault]:
     yield from _translation_faults(questionnaire)
     for measure in questionnaire.measures:
         yield from _measure_faults(measure, by_id)
+    yield from _reading_faults(questionnaire)
     for table in questionnaire.tables:
         yield from _table_faults(table, by_id)
 
@@ -268,11 +273,15 @@ def _translation_faults(questionnaire: Questionnaire) -> Iterator[Fault]:
 def _measure_faults(measure: Measure, questions: dict[str, Question]) -> Iterator[Fault]:
     place = f"measures.{measure.id}"
     if len(measure.items) > 1 and measure.composite is None:
-        yield Fault(f"{place}.composite", "含多道题，须写明合成方式（mean 或 pooled）")
+        yield Fault(f"{place}.composite", "含多道题，须写明合成方式（mean、pooled 或 person）")
     if len(measure.items) == 1 and measure.composite is not None:
         yield Fault(f"{place}.composite", "只有一道题，不能写合成方式")
     if measure.per_option and len(measure.items) > 1:
         yield Fault(f"{place}.per_option", "逐项占比只能对一道题")
+    if measure.composite in {None, Composite.POOLED} and any(
+        item.weight != 1 for item in measure.items
+    ):
+        yield Fault(f"{place}.items", "只有 mean 和 person 能给题目写权重（weight）")
     for item in measure.items:
         if item.question not in questions:
             yield Fault(f"{place}.items", f"没有题目“{item.question}”")
@@ -288,18 +297,79 @@ def _item_faults(measure: Measure, item: Item, question: Question) -> Iterator[F
     if not question.is_chosen_once and question.kind is not QuestionKind.MULTIPLE:
         yield Fault(place, "这种题不能算率")
         return
-    if not item.positive:
-        yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
-    for name, codes in (("positive", item.positive), ("unsure", item.unsure)):
+    for name, codes in (
+        ("positive", item.positive),
+        ("unsure", item.unsure),
+        ("credit", frozenset(item.credit)),
+    ):
         for code in sorted(codes - set(question.codes)):
             yield Fault(f"{place}.{name}", f"题目“{question.id}”没有选项“{code}”")
+    unsure = item.unsure or {option.code for option in question.unsure}
     if not measure.per_option:
-        unsure = item.unsure or {option.code for option in question.unsure}
-        for code in sorted(item.positive & unsure):
+        for code in sorted((item.positive | set(item.credit)) & unsure):
             reason = f"选项“{code}”是不清楚或不适用，不能算作肯定回答"
             yield Fault(f"{place}.positive", reason)
     if (question.kind is QuestionKind.MULTIPLE) is not measure.per_option:
         yield Fault(place, "多选题须用逐项占比（per_option），单选题不能用")
+    yield from _credit_faults(measure, item, question, frozenset(unsure))
+
+
+def _credit_faults(
+    measure: Measure, item: Item, question: Question, unsure: frozenset[str]
+) -> Iterator[Fault]:
+    """Yield what does not go with the kind of a measure: a rate, a score or a net promoter one."""
+    place = f"measures.{measure.id}.items.{item.question}"
+    match measure.kind:
+        case MeasureKind.SCORE:
+            for code in sorted(set(question.codes) - unsure - set(item.credit)):
+                yield Fault(f"{place}.credit", f"没有写明选项“{code}”计多少分（0–100）")
+            yield from _faults_of_no_rate(measure, item, unsure)
+        case MeasureKind.NPS:
+            if question.kind is not QuestionKind.NPS:
+                yield Fault(place, "净推荐值只能对 nps 题")
+            if item.credit:
+                yield Fault(f"{place}.credit", "净推荐值的算法是固定的，不能写这一项")
+            yield from _faults_of_no_rate(measure, item, unsure)
+        case _:
+            yield from _faults_of_a_rate(measure, item, question.codes)
+
+
+def _faults_of_a_rate(measure: Measure, item: Item, known: tuple[str, ...]) -> Iterator[Fault]:
+    place = f"measures.{measure.id}.items.{item.question}"
+    if not item.positive:
+        yield Fault(f"{place}.positive", "没有写明哪些选项算作肯定回答")
+    if measure.per_option and item.credit:
+        yield Fault(f"{place}.credit", "逐项占比不能折算")
+    for code, credit in sorted(item.credit.items()):
+        if code in known and code not in item.positive:
+            yield Fault(f"{place}.credit", f"选项“{code}”不在 positive 里")
+        if credit > 1:
+            yield Fault(f"{place}.credit", f"选项“{code}”折算不能大于 1")
+
+
+def _faults_of_no_rate(measure: Measure, item: Item, unsure: frozenset[str]) -> Iterator[Fault]:
+    """Yield what would give points to people who gave none."""
+    place = f"measures.{measure.id}"
+    if item.positive:
+        yield Fault(f"{place}.items.{item.question}.positive", f"{measure.kind} 不能写这一项")
+    if measure.per_option:
+        yield Fault(f"{place}.per_option", f"{measure.kind} 不能写这一项")
+    if measure.dont_know is DontKnow.IN_BASE and unsure:
+        yield Fault(f"{place}.dont_know", "不清楚没有分数，只能写 left_out")
+    if measure.base is not Base.VALID:
+        yield Fault(f"{place}.base", "没有作答就没有分数，只能写 valid")
+
+
+def _reading_faults(questionnaire: Questionnaire) -> Iterator[Fault]:
+    by_id = {measure.id: measure for measure in questionnaire.measures}
+    for measure in questionnaire.measures:
+        if measure.reading_of is None:
+            continue
+        place = f"measures.{measure.id}.reading_of"
+        if measure.reading_of not in by_id or measure.reading_of == measure.id:
+            yield Fault(place, f"没有另一个测量项“{measure.reading_of}”")
+        elif by_id[measure.reading_of].reading_of is not None:
+            yield Fault(place, f"“{measure.reading_of}”自己就是另一种口径，请写它所指的测量项")
 
 
 def _table_faults(table: Table, questions: dict[str, Question]) -> Iterator[Fault]:

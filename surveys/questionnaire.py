@@ -62,11 +62,16 @@ class OptionKind(StrEnum):
 
 
 class MeasureKind(StrEnum):
-    """What a measure is called in a report: 满意度, 知晓率, 占比."""
+    """What a measure is called in a report: 满意度, 知晓率, 占比, 平均分, 净推荐值.
+
+    A score is a mean of 0 to 100 points and no share of people, though both are called 满意度.
+    """
 
     SATISFACTION = "satisfaction"
     AWARENESS = "awareness"
     SHARE = "share"
+    SCORE = "score"
+    NPS = "nps"
 
 
 class Base(StrEnum):
@@ -85,10 +90,15 @@ class DontKnow(StrEnum):
 
 
 class Composite(StrEnum):
-    """How the rates of several questions become one."""
+    """How the answers to several questions become one rate.
+
+    The mean of the questions' rates; all answers in one base; or the mean of what each person
+    said over the questions that count for that person.
+    """
 
     MEAN = "mean"
     POOLED = "pooled"
+    PERSON = "person"
 
 
 class TableLayout(StrEnum):
@@ -275,14 +285,20 @@ class Item:
     """One question of a measure, with the option codes that count as positive.
 
     `unsure` holds the codes of the question's 不清楚 and 不适用 options; the parser fills it from
-    the options, so that a rate can be computed from the measure alone.
+    the options, so that a rate can be computed from the measure alone. `credit` says which
+    positive options count less than one whole answer; of a score it holds the points of every
+    option. `weight` is what the question counts beside the others of its measure.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     question: Part
-    positive: Codes
+    positive: Codes = frozenset()
     unsure: Codes = frozenset()
+    credit: Annotated[dict[str, Annotated[Decimal, Field(ge=0, le=100)]], _added({})] = field(
+        default_factory=dict, hash=False
+    )
+    weight: Annotated[Decimal, _added(Decimal(1), gt=0)] = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +308,7 @@ class Measure:
     `items` holds one question, or several with a `composite` rule. With `per_option` the measure
     is one share of respondents for each option of a select-all question; such shares sum to more
     than 1. `decimals` says how the percentage is printed (half up), never how it is computed.
+    `reading_of` names the measure whose words can be read in this way too.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -306,6 +323,7 @@ class Measure:
     per_option: bool = False
     decimals: Annotated[int, Field(ge=0, le=6)] = 2
     note: str = ""
+    reading_of: Annotated[Identifier | None, _added(None)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.errors import say as _
 from app.services.external import ExternalFigure
 from app.services.results import Evidence, rate_or_none
-from surveys.questionnaire import Measure
+from surveys.questionnaire import Measure, MeasureKind
 
 
 @cache
@@ -51,16 +51,19 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
 
     What nobody answered here is taken from another source, if one counted it for the whole area;
     the measurement says so. An indicator that neither feeds has no measurement: the score sheet
-    shows it as missing, which is not 0 points.
+    shows it as missing, which is not 0 points. A net promoter score is none either: it may be
+    below 0 and so is no rate.
     """
     found = []
     by_id = {measure.id: measure for measure in evidence.questionnaire.measures}
     for indicator in rubric.indicators:
         measure = by_id.get(indicator.measure or "")
-        rate = rate_or_none(evidence, measure) if measure else None
-        if measure and rate:
+        if measure is None or measure.kind is MeasureKind.NPS:
+            continue
+        rate = rate_or_none(evidence, measure)
+        if rate:
             found.append(_measurement(evidence, indicator.code, measure, rate))
-        elif measure and (figure := _external_or_none(evidence, measure)):
+        elif figure := _external_or_none(evidence, measure):
             found.append(_from_elsewhere(evidence, indicator.code, measure, figure))
     return tuple(found)
 

@@ -18,6 +18,7 @@ from app.services.results import (
     measure_results,
 )
 from app.spreadsheets.writing import Percent, Sheet, Value
+from surveys.questionnaire import MeasureKind
 
 _SURVEY = (_("调查"), _("有效答卷"), _("其中重放"))
 
@@ -94,8 +95,8 @@ def _figures(rate: Rate | None, places: int) -> tuple[Value, ...]:
     ends: tuple[Value, ...] = (None, None, None)
     if interval is not None:
         ends = (
-            Percent(Fraction(interval.low)),
-            Percent(Fraction(interval.high)),
+            _figure(rate, Fraction(interval.low), 2),
+            _figure(rate, Fraction(interval.high), 2),
             Percent(Fraction(interval.confidence), 0),
         )
     return (
@@ -103,10 +104,17 @@ def _figures(rate: Rate | None, places: int) -> tuple[Value, ...]:
         rate.base,
         rate.left_out.blank,
         rate.left_out.unsure,
-        Percent(rate.value, places),
+        _figure(rate, rate.value, places),
         *ends,
         rate.interval_note if interval is None else interval.method.value,
     )
+
+
+def _figure(rate: Rate, value: Fraction, places: int) -> Value:
+    """Return a share as a percentage; a score is no share, and stays the number that it is."""
+    if rate.kind in {MeasureKind.SCORE, MeasureKind.NPS}:
+        return decimal(value * 100, places)
+    return Percent(value, places)
 
 
 def tables_sheet(evidence: Evidence) -> Sheet:

@@ -8,15 +8,14 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from analysis.designs import Design, Sample
 from analysis.frames import SubmissionRow, build_frame
 from analysis.published import Comparison, bundled, compare
 from analysis.rates import (
-    Design,
     Group,
     GroupRate,
     NobodyAnswered,
     Rate,
-    Sample,
     by_group,
     describe,
     estimate,

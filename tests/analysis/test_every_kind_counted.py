@@ -8,16 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.designs import Design, Sample
 from analysis.frames import SubmissionRow, build_frame, were_asked
-from analysis.rates import (
-    Design,
-    LeftOut,
-    Rate,
-    Sample,
-    describe,
-    estimate,
-    estimate_options,
-)
+from analysis.rates import LeftOut, Rate, describe, estimate, estimate_options
 from analysis.tables import FrequencyTable, frequency_table
 from surveys.questionnaire import Base, Composite, DontKnow, Item, Measure, MeasureKind
 from surveys.reading import load

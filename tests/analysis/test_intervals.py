@@ -1,5 +1,6 @@
 import doctest
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,72 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import intervals
-from analysis.intervals import IntervalMethod, wilson
+from analysis.intervals import (
+    Interval,
+    IntervalMethod,
+    agresti_coull,
+    arcsine,
+    clopper_pearson,
+    hypergeometric,
+    in_population,
+    jeffreys,
+    korn_graubard,
+    logit,
+    student,
+    wald,
+    wilson,
+    wilson_corrected,
+)
 
-ORACLE = json.loads(Path(__file__).with_name("oracle").joinpath("wilson.json").read_text("utf-8"))
+ORACLE = json.loads(
+    Path(__file__).with_name("oracle").joinpath("binom_expected.json").read_text("utf-8")
+)
+METHODS: dict[str, Callable[[int, int, float], Interval]] = {
+    "wilson": wilson,
+    "wilson_cc": wilson_corrected,
+    "clopper_pearson": clopper_pearson,
+    "agresti_coull": agresti_coull,
+    "jeffreys": jeffreys,
+    "wald": wald,
+}
 
 
+@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("case", ORACLE["one_sample"], ids=lambda c: f"{c['x']}/{c['n']}")
-def test_wilson_equals_r(case: dict[str, Any]) -> None:
-    interval = wilson(case["x"], case["n"], case["level"])
-    assert [interval.low, interval.high] == pytest.approx(case["wilson"], abs=1e-7)
+def test_intervals_equal_r(case: dict[str, Any], name: str) -> None:
+    interval = METHODS[name](case["x"], case["n"], case["level"])
+    assert [interval.low, interval.high] == pytest.approx(case[name], rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("case", ORACLE["hypergeometric"], ids=lambda c: f"{c['x']}/{c['n']}")
+def test_few_people_have_an_exact_interval(case: dict[str, Any]) -> None:
+    interval = hypergeometric(case["x"], case["n"], case["N"])
+    assert [interval.low, interval.high] == pytest.approx([case["p_low"], case["p_high"]])
+    with pytest.raises(ValueError, match="only"):
+        hypergeometric(case["x"], case["n"], case["n"] - 1)
+
+
+def test_whoever_asks_all_is_sure() -> None:
+    assert in_population(60, 60) == float("inf")
+    assert in_population(60, 120) == 120
+    with pytest.raises(ValueError, match="61 asked of only 60"):
+        in_population(61, 60)
+
+
+def test_infinite_freedom_is_the_normal_distribution() -> None:
+    assert student(0.07, 0.03, float("inf")).high == pytest.approx(0.07 + 1.959963985 * 0.03)
+
+
+def test_without_variance_a_design_still_has_an_interval() -> None:
+    interval = korn_graubard(1.0, 0.0, 50, 30)
+    assert interval.high == 1
+    assert 0.9 < interval.low < clopper_pearson(50, 50).high
+
+
+@pytest.mark.parametrize("method", [logit, arcsine])
+def test_transformed_intervals_do_not_exist_at_the_ends(method: Callable[..., Interval]) -> None:
+    with pytest.raises(ValueError, match="share of 0"):
+        method(0.0, 0.1, 5)
 
 
 def test_the_interval_says_how_it_was_made() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import published as published_module
+from analysis.designs import Design, Sample
 from analysis.published import (
     Comparison,
     Figure,
@@ -28,7 +29,6 @@ from analysis.published import (
     load_bundled,
     published_counts,
 )
-from analysis.rates import Design, Sample
 from surveys.questionnaire import Questionnaire
 
 FrameOf = Callable[..., pd.DataFrame]

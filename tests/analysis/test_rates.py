@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.designs import Design, Sample
 from analysis.frames import SubmissionRow, build_frame
 from analysis.intervals import wilson
 from analysis.rates import (
     SELF_SELECTED_NOTE,
     SMALLEST_GROUP,
-    Design,
     GroupRate,
     GroupStatus,
     LeftOut,
     NobodyAnswered,
-    Sample,
     by_group,
     describe,
     estimate,

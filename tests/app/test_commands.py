@@ -326,6 +326,12 @@ def test_rates_as_json_are_exact(loaded: Command) -> None:
     assert (awareness["numerator"], awareness["base"]) == (82, 103)
     assert (awareness["value"], awareness["percent"]) == ("82/103", "79.61")
     assert awareness["interval"]["method"] == "wilson"
+    assert (awareness["credit"], awareness["weighted"], awareness["reliability"]) == (
+        "82",
+        None,
+        [],
+    )
+    assert (awareness["design_effect"], awareness["freedom"]) == (1.0, 102)
 
 
 def test_the_score_sheet_is_printed_with_its_working(loaded: Command) -> None:

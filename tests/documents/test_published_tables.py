@@ -6,6 +6,7 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
+from analysis.designs import Design, Sample
 from analysis.frames import SubmissionRow, build_frame
 from analysis.published import (
     Comparison,
@@ -16,7 +17,7 @@ from analysis.published import (
     load_bundled,
     published_counts,
 )
-from analysis.rates import Design, Sample, estimate
+from analysis.rates import estimate
 from analysis.tables import frequency_table
 from surveys.library import bundled
 from surveys.questionnaire import Questionnaire

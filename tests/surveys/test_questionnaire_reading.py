@@ -1,6 +1,7 @@
 """A file that is no questionnaire is refused with every place and reason, in Chinese."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,13 @@ TWO_ITEMS = [
     {"question": "q2", "positive": ["good"]},
 ]
 
+SCORED = {"question": "q1", "credit": {"good": 100, "bad": 0}}
+
+
+def score(**changes: object) -> Document:
+    return measure("m", kind="score", **changes)
+
+
 CONTRADICTIONS = {
     "an unknown option counts as positive": (
         document(measures=[measure("m", items=[{"question": "q1", "positive": ["great"]}])]),
@@ -104,6 +112,89 @@ CONTRADICTIONS = {
     "nothing counts as positive": (
         document(measures=[measure("m", items=[{"question": "q1", "positive": []}])]),
         ("measures.m.items.q1.positive", "没有写明哪些选项算作肯定回答"),
+    ),
+    "a part of an answer for an option that is not positive": (
+        document(measures=[measure("m", items=[{**TWO_ITEMS[0], "credit": {"bad": "0.5"}}])]),
+        ("measures.m.items.q1.credit", "选项“bad”不在 positive 里"),
+    ),
+    "more than a whole answer": (
+        document(measures=[measure("m", items=[{**TWO_ITEMS[0], "credit": {"good": 1.5}}])]),
+        ("measures.m.items.q1.credit", "选项“good”折算不能大于 1"),
+    ),
+    "a credit for an option that is not there": (
+        document(measures=[measure("m", items=[{**TWO_ITEMS[0], "credit": {"great": 1}}])]),
+        ("measures.m.items.q1.credit", "题目“q1”没有选项“great”"),
+    ),
+    "credits for shares per option": (
+        document(
+            MULTIPLE,
+            measures=[
+                measure("m", per_option=True, items=[{**TWO_ITEMS[0], "credit": {"good": 0.5}}])
+            ],
+        ),
+        ("measures.m.items.q1.credit", "逐项占比不能折算"),
+    ),
+    "weights where all answers count alike": (
+        document(
+            measures=[
+                measure(
+                    "m", composite="pooled", items=[{**TWO_ITEMS[0], "weight": 2}, TWO_ITEMS[1]]
+                )
+            ]
+        ),
+        ("measures.m.items", "只有 mean 和 person 能给题目写权重（weight）"),
+    ),
+    "a score without the points of an option": (
+        document(measures=[score(items=[{"question": "q1", "credit": {"good": 100}}])]),
+        ("measures.m.items.q1.credit", "没有写明选项“bad”计多少分（0–100）"),
+    ),
+    "a score with positive options": (
+        document(measures=[score(items=[{**SCORED, "positive": ["good"]}])]),
+        ("measures.m.items.q1.positive", "score 不能写这一项"),
+    ),
+    "a score of shares per option": (
+        document(MULTIPLE, measures=[score(items=[SCORED], per_option=True)]),
+        ("measures.m.per_option", "score 不能写这一项"),
+    ),
+    "a score of those who did not answer": (
+        document(measures=[score(items=[SCORED], base="interviewed")]),
+        ("measures.m.base", "没有作答就没有分数，只能写 valid"),
+    ),
+    "a score of those who do not know": (
+        document(
+            question("q1", options=[option("good", "满意"), option("bad", "不满意"), UNSURE]),
+            measures=[score(items=[SCORED])],
+        ),
+        ("measures.m.dont_know", "不清楚没有分数，只能写 left_out"),
+    ),
+    "net promoters of another question": (
+        document(measures=[measure("m", kind="nps", items=[{"question": "q1"}])]),
+        ("measures.m.items.q1", "净推荐值只能对 nps 题"),
+    ),
+    "net promoters by a rule of one's own": (
+        document(
+            {**question("q1", kind="nps"), "options": []},
+            measures=[measure("m", kind="nps", items=[{"question": "q1", "credit": {"8": 1}}])],
+        ),
+        ("measures.m.items.q1.credit", "净推荐值的算法是固定的，不能写这一项"),
+    ),
+    "another reading of nothing": (
+        document(measures=[measure("m", reading_of="n")]),
+        ("measures.m.reading_of", "没有另一个测量项“n”"),
+    ),
+    "another reading of itself": (
+        document(measures=[measure("m", reading_of="m")]),
+        ("measures.m.reading_of", "没有另一个测量项“m”"),
+    ),
+    "a reading of a reading": (
+        document(
+            measures=[
+                measure("m"),
+                measure("n", reading_of="m"),
+                measure("o", reading_of="n"),
+            ]
+        ),
+        ("measures.o.reading_of", "“n”自己就是另一种口径，请写它所指的测量项"),
     ),
     "a measure over a missing question": (
         document(measures=[measure("m", items=[{"question": "q9", "positive": ["good"]}])]),
@@ -136,7 +227,7 @@ CONTRADICTIONS = {
     ),
     "several questions without a composite rule": (
         document(measures=[measure("m", items=TWO_ITEMS)]),
-        ("measures.m.composite", "含多道题，须写明合成方式（mean 或 pooled）"),
+        ("measures.m.composite", "含多道题，须写明合成方式（mean、pooled 或 person）"),
     ),
     "one question with a composite rule": (
         document(measures=[measure("m", composite="mean")]),
@@ -604,3 +695,17 @@ def test_a_file_saved_by_notepad_is_read(tmp_path: Path) -> None:
     copy = tmp_path / "notepad.toml"
     copy.write_text(bundled.read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert load(copy) == load(bundled)
+
+
+def test_a_measure_keeps_its_credits_and_weights_exactly() -> None:
+    items = [
+        {"question": "q1", "positive": ["good", "bad"], "credit": {"bad": 0.9}, "weight": 0.6},
+        {"question": "q2", "positive": ["good"], "weight": "0.4"},
+    ]
+    read = parse_document(
+        document(measures=[measure("m", composite="person", items=items)]), "clinic.toml"
+    )
+    first, second = read.measure("m").items
+    assert (first.credit, first.weight) == ({"bad": Decimal("0.9")}, Decimal("0.6"))
+    assert (second.credit, second.weight) == ({}, Decimal("0.4"))
+    assert parse_json(dump_json(read), "snapshot") == read
