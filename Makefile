@@ -31,6 +31,7 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.printing
 
 reliability: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.reliability

@@ -42,7 +42,7 @@ from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
 from app.services import codes, evaluating
-from app.services.printing import CannotPrint
+from app.services.drawing import CannotPrint
 from surveys.library import bundled
 
 babel = Babel()

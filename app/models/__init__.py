@@ -3,7 +3,7 @@
 from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.models.card import Batch, Card, CardState
+from app.models.card import Batch, Card, CardState, Printout
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -21,6 +21,7 @@ __all__ = [
     "Notice",
     "Origin",
     "Poster",
+    "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
     "Role",

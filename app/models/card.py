@@ -1,11 +1,12 @@
 import uuid
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.area import Area
-from app.models.base import Base, word
+from app.models.base import Base, Instant, word
 
 
 class CardState(StrEnum):
@@ -46,3 +47,18 @@ class Card(Base):
     serial: Mapped[int]
     code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     state: Mapped[CardState] = mapped_column(word(CardState))
+
+
+class Printout(Base):
+    """One part of a batch that was handed out to print, after `read_back` codes were read back.
+
+    Rows are added and never changed: whoever prints a part again adds one.
+    """
+
+    __tablename__ = "printouts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    part: Mapped[int]
+    printed_at: Mapped[datetime] = mapped_column(Instant)
+    read_back: Mapped[int]
