@@ -32,6 +32,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.printing
 
 reliability: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.reliability

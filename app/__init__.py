@@ -43,7 +43,7 @@ from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
 from app.services import codes, evaluating, ledger
-from app.services.printing import CannotPrint
+from app.services.drawing import CannotPrint
 from surveys.library import bundled
 
 babel = Babel()

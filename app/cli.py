@@ -35,22 +35,24 @@ from app.db import (
 from app.errors import InvalidInput, Problem, TableRefused
 from app.formats import BEIJING, card_state_name, counted, date_of, instant, measured, percent
 from app.limits import counters
-from app.models import CardState, Role, Staff, SurveyState
+from app.models import Batch, CardState, Role, Staff, Survey, SurveyState
 from app.services import (
     accounts,
     area_import,
     areas,
     audit,
     cards,
+    drawing,
     evaluating,
     ledger,
     passwords,
-    printing,
     publishing,
     results,
     retention,
     second_factor,
+    sheets,
 )
+from app.services.printing import LayoutName
 from app.spreadsheets.reading import read_table
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
@@ -100,7 +102,7 @@ def _explained() -> Iterator[None]:
     except (DatabaseBusy, OperationalError):
         click.echo("数据库正忙或不能写，请过一会儿再运行。", err=True)
         sys.exit(2)
-    except (Problem, printing.CannotPrint) as problem:
+    except (Problem, drawing.CannotPrint) as problem:
         click.echo(str(getattr(problem, "sentence", problem)), err=True)
         sys.exit(2)
 
@@ -273,18 +275,35 @@ def make_cards(survey_id: int, area: str, size: int, holder: str, expires: datet
 @card_group.command("sheet")
 @click.argument("batch_id", type=int)
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="PDF 文件。")
-def print_sheet(batch_id: int, output: Path) -> None:
+@click.option("--part", type=int, help="只要第几部分（每部分 1000 张）；不填则逐个全部输出。")
+@click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in LayoutName]),
+    default=LayoutName.TEN.value,
+    help="ten：每页十张；eight：每页八张，大字。",
+)
+def print_sheet(batch_id: int, output: Path, part: int | None, layout: str) -> None:
     """输出一批卡的可打印 PDF。每张卡的号码都是一把钥匙，请妥善保管。"""
     with _explained(), reading() as session:
         batch = cards.find_batch(session, batch_id)
         survey = publishing.find_survey(session, batch.survey_id)
-        pdf = cards.sheet(batch, survey, settings())
+    parts = range(1, sheets.count_parts(batch) + 1) if part is None else [part]
+    for number in parts:
+        path = output if len(parts) == 1 else output.with_stem(f"{output.stem}-{number}")
+        _print_part(batch, survey, number, LayoutName(layout), path)
+        click.echo(str(path))
+
+
+def _print_part(batch: Batch, survey: Survey, part: int, layout: LayoutName, output: Path) -> None:
+    with _explained():
+        drawn = sheets.draw_sheet(batch, survey, part, layout, settings())
     with _explained(), transaction() as session:
-        ledger.release(session, batch, _stamp())
-        record(session, audit.sheet_printed(audit.COMMAND_LINE, batch))
+        ledger.release(session, batch, _stamp(), [drawn.ends])
+        sheets.record_printout(session, batch, drawn, datetime.now(UTC))
+        actor = audit.COMMAND_LINE
+        record(session, audit.sheet_printed(actor, batch, drawn.serials, layout, drawn.read_back))
     output.touch(mode=0o600)
-    output.write_bytes(pdf)
-    click.echo(str(output))
+    output.write_bytes(drawn.pdf)
 
 
 def _stamp() -> ledger.Stamp:
@@ -785,7 +804,7 @@ def doctor() -> None:
     with reading() as session:
         click.echo(f"数据库 {current_engine().dialect.name}{_database_details(session)}")
     with _explained():
-        click.echo(f"字体 {printing.font_path()}")
+        click.echo(f"字体 {drawing.font_path()}")
     click.echo(f"模式 {settings().mode}，公共地址 {settings().base_url}")
     click.echo(f"限流计数 {_counting()}")
     for warning in _warnings(settings()):

@@ -1,7 +1,7 @@
 """cards have a ledger
 
 Revision ID: 1795370000
-Revises: 1795366000
+Revises: 1795366247
 Create Date: 2026-11-22 16:46:40.000000
 
 """
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision: str = '1795370000'
-down_revision: Union[str, Sequence[str], None] = '1795366000'
+down_revision: Union[str, Sequence[str], None] = '1795366247'
 branch_labels: Union[str, Sequence[str], None] = None
 depends_on: Union[str, Sequence[str], None] = None
 

@@ -32,10 +32,10 @@ from app.services import (
     areas,
     audit,
     collecting,
+    drawing,
     evaluating,
     exporting,
     ledger,
-    printing,
     publishing,
     results,
 )
@@ -124,6 +124,9 @@ _ACTIONS = {
     audit.Action.AREA_ADDED: _("添加片区"),
     audit.Action.BATCH_MADE: _("制作卡片"),
     audit.Action.SHEET_PRINTED: _("打印卡片"),
+    audit.Action.LIST_PRINTED: _("打印发卡登记表"),
+    audit.Action.SERIALS_EXPORTED: _("导出编号表"),
+    audit.Action.POSTER_PRINTED: _("打印海报"),
     audit.Action.CARD_SHOWN: _("出示一张卡"),
     audit.Action.INTERVIEWED: _("替群众填写"),
     audit.Action.ANSWERS_IMPORTED: _("导入答卷"),
@@ -160,6 +163,9 @@ _FACTS = {
     "state": _("状态"),
     "survey": _("调查编号"),
     "size": _("张数"),
+    "first": _("起始编号"),
+    "last": _("末尾编号"),
+    "read_back": _("读回核对"),
     "form": _("形式"),
     "rubric": _("指标体系"),
     "name": _("用户名"),
@@ -360,7 +366,7 @@ def poster_image(survey_id: int, poster_id: int) -> Response:
     slugs = [poster.slug for poster in posters if poster.id == poster_id]
     if not slugs:
         raise NotFound
-    png = printing.qr_png(f"{settings().base_url}/p/{slugs[0]}")
+    png = drawing.qr_png(f"{settings().base_url}/p/{slugs[0]}")
     return send_file(BytesIO(png), "image/png")
 
 

@@ -1,8 +1,10 @@
 """A fieldworker's way: make cards for my area, print or show them, see how far it has come."""
 
+from enum import StrEnum
 from io import BytesIO
+from typing import TypeVar
 
-from flask import Blueprint, Response, redirect, render_template, send_file, url_for
+from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -13,15 +15,28 @@ from wtforms.validators import DataRequired, Optional
 
 from app.access import current_staff, now, record
 from app.alarms import card_alarm
+from app.attachments import FORMS, attachment
 from app.config import settings
 from app.db import reading, transaction
-from app.errors import InvalidInput
+from app.errors import InvalidInput, NotFound
 from app.formats import date_of
 from app.forms import plain_text, show_faults
-from app.models import CardState, Survey
-from app.services import areas, audit, cards, ledger, printing, publishing, targets
+from app.models import Batch, CardState, Survey
+from app.services import (
+    areas,
+    audit,
+    cards,
+    drawing,
+    ledger,
+    publishing,
+    sheets,
+    targets,
+)
+from app.services.printing import LayoutName, Paper
 
 blueprint = Blueprint("field", __name__, url_prefix="/field")
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class BatchForm(FlaskForm):  # type: ignore[misc]
@@ -74,19 +89,101 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
     return redirect(url_for("field.survey", survey_id=survey_id), 303)
 
 
-@blueprint.get("/batches/<id:batch_id>/sheet.pdf")
-def sheet(batch_id: int) -> Response:
-    """Print a batch; the sheet is a bundle of keys and is never kept by a cache."""
+@blueprint.get("/batches/<id:batch_id>/print")
+def print_batch(batch_id: int) -> ResponseReturnValue:
+    """List the parts of a batch, which were printed, and what there is to print."""
     with reading() as session:
         batch = cards.find_batch(session, batch_id, current_staff().area)
-        found = publishing.find_survey(session, batch.survey_id)
+        parts = sheets.load_parts(session, batch)
+    return render_template("field/print.html", batch=batch, parts=parts)
+
+
+@blueprint.get("/batches/<id:batch_id>/sheet.pdf")
+def sheet(batch_id: int) -> Response:
+    """Print one part of a batch; it is a bundle of keys and is never kept by a cache."""
+    part, layout = _part(), _word(LayoutName, "layout", LayoutName.TEN)
+    batch, found = _batch_to_print(batch_id)
     # Drawn outside the transaction, which would keep residents from answering all the while
     # (docs/decisions/0017-audit-chain.md); what is not on record does not leave.
-    pdf = cards.sheet(batch, found, settings())
+    drawn = sheets.draw_sheet(batch, found, part, layout, settings())
     with transaction() as session:
-        ledger.release(session, batch, stamp())
-        record(session, audit.sheet_printed(current_staff().name, batch))
-    return send_file(BytesIO(pdf), "application/pdf", download_name=f"cards-{batch.id}.pdf")
+        ledger.release(session, batch, stamp(), [drawn.ends])
+        sheets.record_printout(session, batch, drawn, now())
+        actor = current_staff().name
+        record(session, audit.sheet_printed(actor, batch, drawn.serials, layout, drawn.read_back))
+    return _pdf(drawn.pdf, f"cards-{batch.id}-{part}.pdf")
+
+
+@blueprint.get("/batches/<id:batch_id>/list.pdf")
+def hand_out_list(batch_id: int) -> Response:
+    """Print the list to sign while handing out one part of a batch."""
+    part = _part()
+    batch, found = _batch_to_print(batch_id)
+    pdf = sheets.draw_list(batch, found, part, settings())
+    _record_serials(audit.Action.LIST_PRINTED, batch, sheets.part_serials(batch, part), "pdf")
+    return _pdf(pdf, f"list-{batch.id}-{part}.pdf")
+
+
+@blueprint.get(f"/batches/<id:batch_id>/serials.<any({', '.join(FORMS)}):form>")
+def serials(batch_id: int, form: str) -> Response:
+    """Hand out the serials of a batch as a table, for whoever holds the cards."""
+    batch, found = _batch_to_print(batch_id)
+    table = sheets.serials_sheet(batch)
+    made = attachment([table], form, f"{found.title} {table.title} {batch.id}", "serials")
+    _record_serials(audit.Action.SERIALS_EXPORTED, batch, range(1, batch.size + 1), form)
+    return made
+
+
+@blueprint.get("/surveys/<id:survey_id>/posters")
+def posters(survey_id: int) -> ResponseReturnValue:
+    """List the posters of a survey for my area."""
+    with reading() as session:
+        found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
+        mine = publishing.load_posters_in(session, found, current_staff().area)
+    return render_template("field/posters.html", survey=found, posters=mine)
+
+
+@blueprint.get("/surveys/<id:survey_id>/posters/<id:poster_id>.pdf")
+def poster(survey_id: int, poster_id: int) -> Response:
+    """Print a poster."""
+    paper = _word(Paper, "paper", Paper.A4)
+    with reading() as session:
+        found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
+        link = publishing.find_poster_in(session, found, poster_id, current_staff().area)
+    pdf = sheets.draw_poster(link, found, paper, settings())
+    with transaction() as session:
+        record(session, audit.poster_printed(current_staff().name, link, paper))
+    return _pdf(pdf, f"poster-{link.id}-{paper}.pdf")
+
+
+def _batch_to_print(batch_id: int) -> tuple[Batch, Survey]:
+    with reading() as session:
+        batch = cards.find_batch(session, batch_id, current_staff().area)
+        return batch, publishing.find_survey(session, batch.survey_id)
+
+
+def _part() -> int:
+    written = request.args.get("part", "1")
+    if not (written.isascii() and written.isdecimal() and len(written) <= 5):
+        raise NotFound
+    return int(written)
+
+
+def _word(kind: type[_Word], name: str, default: _Word) -> _Word:
+    try:
+        return kind(request.args.get(name, default))
+    except ValueError:
+        raise NotFound from None
+
+
+def _record_serials(action: audit.Action, batch: Batch, serials: range, form: str) -> None:
+    with transaction() as session:
+        actor = current_staff().name
+        record(session, audit.serials_handed_out(actor, action, batch, serials, form))
+
+
+def _pdf(content: bytes, name: str) -> Response:
+    return send_file(BytesIO(content), "application/pdf", download_name=name)
 
 
 @blueprint.get("/batches/<id:batch_id>/cards/<id:serial>")
@@ -107,7 +204,7 @@ def card_image(batch_id: int, serial: int) -> Response:
     with transaction() as session:
         batch = cards.find_batch(session, batch_id, current_staff().area)
         code = cards.code_of(batch, serial, settings().keys)
-        png = printing.qr_png(cards.card_address(settings(), code))
+        png = drawing.qr_png(cards.card_address(settings(), code))
         ledger.release(session, batch, stamp(), [(serial, serial)])
         record(session, audit.card_shown(current_staff().name, batch, serial, "image"))
     return send_file(BytesIO(png), "image/png")

@@ -3,7 +3,7 @@
 from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.models.card import Batch, Card, CardEvent, CardState
+from app.models.card import Batch, Card, CardEvent, CardState, Printout
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -35,6 +35,7 @@ __all__ = [
     "Notice",
     "Origin",
     "Poster",
+    "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
     "Role",

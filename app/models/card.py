@@ -84,3 +84,18 @@ class CardEvent(Base):
     holder: Mapped[str] = mapped_column(String(100))
     place: Mapped[str] = mapped_column(String(100))
     reason: Mapped[str] = mapped_column(String(500))
+
+
+class Printout(Base):
+    """One part of a batch that was handed out to print, after `read_back` codes were read back.
+
+    Rows are added and never changed: whoever prints a part again adds one.
+    """
+
+    __tablename__ = "printouts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    part: Mapped[int]
+    printed_at: Mapped[datetime] = mapped_column(Instant)
+    read_back: Mapped[int]

@@ -26,6 +26,7 @@ from app.models import (
     ExternalRate,
     ImportMapping,
     Notice,
+    Poster,
     Staff,
     Survey,
     SurveyState,
@@ -62,6 +63,9 @@ class Action(StrEnum):
     AREA_ADDED = "area_added"
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
+    LIST_PRINTED = "list_printed"
+    SERIALS_EXPORTED = "serials_exported"
+    POSTER_PRINTED = "poster_printed"
     CARD_SHOWN = "card_shown"
     INTERVIEWED = "interviewed"
     ANSWERS_IMPORTED = "answers_imported"
@@ -196,10 +200,28 @@ def batch_made(actor: str, batch: Batch) -> Act:
     return Act(actor, Action.BATCH_MADE, f"batch {batch.id}", batch.area.path, None, {**after})
 
 
-def sheet_printed(actor: str, batch: Batch) -> Act:
-    """Say that every code of a batch was handed out as a sheet to print."""
-    after = {"survey": batch.survey_id, "size": batch.size}
-    return Act(actor, Action.SHEET_PRINTED, f"batch {batch.id}", batch.area.path, None, {**after})
+def sheet_printed(actor: str, batch: Batch, serials: range, layout: str, read_back: int) -> Act:
+    """Say which codes were handed out as a sheet to print, and how many were read back before."""
+    after: Facts = {
+        "survey": batch.survey_id,
+        "first": serials[0],
+        "last": serials[-1],
+        "form": layout,
+        "read_back": read_back,
+    }
+    return Act(actor, Action.SHEET_PRINTED, f"batch {batch.id}", batch.area.path, None, after)
+
+
+def serials_handed_out(actor: str, action: Action, batch: Batch, serials: range, form: str) -> Act:
+    """Say that serials, and no code, were handed out as a list to sign or as a table."""
+    after: Facts = {"first": serials[0], "last": serials[-1], "form": form}
+    return Act(actor, action, f"batch {batch.id}", batch.area.path, None, after)
+
+
+def poster_printed(actor: str, poster: Poster, form: str) -> Act:
+    """Say that a poster was handed out to print on paper of this size."""
+    after: Facts = {"survey": poster.survey_id, "form": form}
+    return Act(actor, Action.POSTER_PRINTED, f"poster {poster.id}", poster.area.path, None, after)
 
 
 def card_shown(actor: str, batch: Batch, serial: int, form: str) -> Act:

@@ -1,4 +1,4 @@
-"""Cards: made in batches, printed again at will, found by their codes."""
+"""Cards: made in batches, derived again at will, found by their codes."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from app.models import Area, Batch, Card, CardState, Survey
 from app.services import ledger
 from app.services.areas import within
 from app.services.codes import card_code, code_hash
-from app.services.printing import CardFace, SheetHeading, card_sheet
 
 LARGEST_BATCH = 10_000
 
@@ -68,24 +67,6 @@ def code_of(batch: Batch, serial: int, keys: Keys) -> str:
     if not 1 <= serial <= batch.size:
         raise NotFound
     return card_code(keys.card, batch.seed, serial)
-
-
-def sheet(batch: Batch, survey: Survey, settings: Settings) -> bytes:
-    """Return the batch's cards as a PDF to print; the same batch always gives the same cards.
-
-    Raises `CannotPrint` when the public address is too long for the code, or a glyph is missing.
-    """
-    faces = [
-        CardFace(url=card_address(settings, code), code=code, serial=serial)
-        for serial, code in card_codes(batch, settings.keys)
-    ]
-    heading = SheetHeading(
-        survey=survey.title,
-        area=batch.area.name,
-        batch=str(batch.id),
-        contact=survey.notice.contact,
-    )
-    return card_sheet(faces, heading, settings.font)
 
 
 def card_address(settings: Settings, code: str) -> str:

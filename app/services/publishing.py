@@ -221,6 +221,26 @@ def load_posters(session: Session, survey: Survey) -> Sequence[Poster]:
     ).all()
 
 
+def load_posters_in(session: Session, survey: Survey, branch: Area) -> Sequence[Poster]:
+    """Return the poster links of a survey for areas of this branch."""
+    return session.scalars(_posters_in(branch).where(Poster.survey_id == survey.id)).all()
+
+
+def find_poster_in(session: Session, survey: Survey, poster_id: int, branch: Area) -> Poster:
+    """Return one poster link of a survey, for an area of this branch. Raises `NotFound`."""
+    poster = session.scalar(
+        _posters_in(branch).where(Poster.survey_id == survey.id, Poster.id == poster_id)
+    )
+    if poster is None:
+        raise NotFound
+    return poster
+
+
+def _posters_in(branch: Area) -> Select[Poster]:
+    query = select(Poster).join(Poster.area).where(within(branch)).order_by(Poster.id)
+    return query.options(joinedload(Poster.area))
+
+
 def _surveys() -> Select[Survey]:
     return (
         select(Survey)

@@ -21,7 +21,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
     """Return a value for every part of an address, so that it names something of this zone."""
     with app.app_context(), reading() as session:
         survey = publishing.find_survey(session, zone.survey)
-        poster = publishing.load_posters(session, survey)[0].id
+        posters = publishing.load_posters(session, survey)
+        poster = next(one.id for one in posters if one.area_id == zone.towns[0])
         theirs = Staff.area_id.in_([zone.area, *zone.towns])
         query = select(Staff.id).where(theirs, Staff.role == Role.FIELDWORKER).order_by(Staff.id)
         fieldworker = session.scalars(query).first()

@@ -16,7 +16,7 @@ from app import demo
 from app.config import Mode
 from app.db import reading
 from app.models import Staff
-from app.services import passwords
+from app.services import passwords, sheets
 from surveys.library import FOLDER
 from surveys.reading import json_schema
 from tests.conftest import EVALUATOR, StartApp, Visitor, Zone, card_states, snapshot
@@ -181,6 +181,21 @@ def test_cards_are_made_and_printed(app: Flask, flask: Command, here: Zone, tmp_
     path = tmp_path / "cards.pdf"
     assert flask("cards", "sheet", number, "--output", path).stdout == f"{path}\n"
     assert len(pypdfium2.PdfDocument(path.read_bytes())) == 2
+
+
+def test_a_large_batch_is_printed_part_by_part(
+    flask: Command, here: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "PART_SIZE", 5)
+    made = flask("cards", "make", here.survey, "东埔镇", 12, "--holder", "东埔村委会").stdout
+    number, path = made.split("\t")[0], tmp_path / "cards.pdf"
+    parts = [tmp_path / f"cards-{part}.pdf" for part in (1, 2, 3)]
+    said = flask("cards", "sheet", number, "--output", path, "--layout", "eight").stdout
+    assert said.splitlines() == [str(part) for part in parts]
+    assert all(part.stat().st_mode & 0o077 == 0 for part in parts)
+    flask("cards", "sheet", number, "--output", path, "--part", 2, "--layout", "eight")
+    assert path.read_bytes() == parts[1].read_bytes()
+    flask("cards", "sheet", number, "--output", path, "--part", 4, status=2)
 
 
 def test_cards_that_cannot_be_made_say_why(app: Flask, flask: Command, here: Zone) -> None:

@@ -35,7 +35,7 @@ from app.db import reading, transaction
 from app.demo import EVALUATOR, FIELDWORKER, PASSWORD, DemoAddresses, find_addresses
 from app.models import SurveyState
 from app.services import publishing
-from app.services.printing import font_path
+from app.services.drawing import font_path
 from app.services.publishing import NoticePlan, SurveyPlan
 from surveys.reading import parse_toml
 

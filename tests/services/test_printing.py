@@ -11,21 +11,35 @@ import pypdfium2  # type: ignore[import-untyped]  # no stubs and no types of its
 import pytest
 import reportlab
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageFilter
 from reportlab.lib.units import mm
 
-from app.services import printing
-from app.services.printing import (
+from app.errors import Unavailable
+from app.services import drawing
+from app.services.drawing import (
     AddressTooLong,
     CannotPrint,
-    CardFace,
     FontMissing,
     GlyphMissing,
-    SheetHeading,
-    card_sheet,
+    NotReadBack,
     font_path,
     qr_png,
 )
+from app.services.printing import (
+    LAYOUTS,
+    CardFace,
+    Layout,
+    LayoutName,
+    Paper,
+    SheetHeading,
+    Spot,
+    card_sheet,
+    card_spots,
+    hand_out_list,
+    poster,
+    poster_spots,
+)
+from app.services.proofing import proofread
 
 ADDRESS = "https://minping.example.org/s/1234567890123456"
 HEADING = SheetHeading(
@@ -37,6 +51,13 @@ HEADING = SheetHeading(
 LONGEST_NAME = "某省某市某县二〇二六年度县直部门（单位）及乡镇绩效评价公众满意度与知晓率抽样调查"
 # Left, bottom, right and top of the first card on a page, in points.
 FIRST_CARD = (15 * mm, 225 * mm, 105 * mm, 279 * mm)
+FIRST_LARGE_CARD = (10 * mm, 211.5 * mm, 105 * mm, 279 * mm)
+BOTH_LAYOUTS = pytest.mark.parametrize(
+    ("layout", "first"),
+    [(LAYOUTS[LayoutName.TEN], FIRST_CARD), (LAYOUTS[LayoutName.EIGHT], FIRST_LARGE_CARD)],
+    ids=["ten", "eight"],
+)
+POSTER_ADDRESS = "https://minping.example.org/p/k3v9q2x7mw"
 
 
 def faces(count: int) -> list[CardFace]:
@@ -70,11 +91,13 @@ def decoded(picture: Image.Image) -> list[str]:
     return [text for _, _, text in sorted(placed)]
 
 
-def letters_on_first_card(page: pypdfium2.PdfPage) -> list[tuple[str, Sequence[float]]]:
+def letters_on_first_card(
+    page: pypdfium2.PdfPage, card: Sequence[float] = FIRST_CARD
+) -> list[tuple[str, Sequence[float]]]:
     """Return each visible letter whose middle is on the first card, with its box."""
     text = page.get_textpage()
     boxes = [(text.get_text_range(at, 1), text.get_charbox(at)) for at in range(text.count_chars())]
-    left, bottom, right, top = FIRST_CARD
+    left, bottom, right, top = card
     return [
         (letter, box)
         for letter, box in boxes
@@ -100,10 +123,28 @@ def sheet() -> bytes:
     return card_sheet(faces(23), HEADING)
 
 
-@pytest.mark.parametrize("dpi", [100, 150])
+@pytest.mark.parametrize("dpi", [72, 100, 150, 300])
 def test_every_code_is_read_back_in_the_order_of_the_cards(sheet: bytes, dpi: int) -> None:
     read = [text for picture in pictures(sheet, dpi) for text in decoded(picture)]
     assert read == [face.url for face in faces(23)]
+
+
+@pytest.mark.parametrize("degrees", [-7, -2, 3, 8])
+@pytest.mark.parametrize("dpi", [100, 150, 300])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_blurred_and_askew_codes_are_read(layout: Layout, dpi: int, degrees: int) -> None:
+    """As a hand holds a phone: half a module of blur (0.39 mm), and never quite straight."""
+    blur = ImageFilter.GaussianBlur(0.2 * dpi / 25.4)
+    (picture,) = pictures(card_sheet(faces(layout.per_page), HEADING, layout), dpi)
+    held = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    assert sorted(decoded(held.filter(blur))) == sorted(face.url for face in faces(layout.per_page))
+
+
+def test_17_large_cards_take_three_pages_and_are_read_back() -> None:
+    layout = LAYOUTS[LayoutName.EIGHT]
+    large = card_sheet(faces(17), HEADING, layout)
+    assert len(opened(large)) == 3
+    assert proofread(large, card_spots(faces(17), layout)) == 17
 
 
 def test_23_cards_take_three_a4_pages(sheet: bytes) -> None:
@@ -143,12 +184,15 @@ def test_two_sheets_at_once_do_not_disturb_each_other(sheet: bytes) -> None:
     assert sheets == [sheet] * 4
 
 
-def test_nothing_is_printed_in_the_quiet_zone_or_near_the_cut(sheet: bytes) -> None:
-    picture = pictures(sheet, 300)[0]
-    left, bottom, right, top = FIRST_CARD
-    module = printing.SYMBOL_SIDE / 41
-    x, y = left + printing._SYMBOL_X, bottom + printing._SYMBOL_Y
-    side, quiet, rim = 41 * module, 3.8 * module, 1.8 * mm
+@BOTH_LAYOUTS
+def test_nothing_is_printed_in_the_quiet_zone_or_near_the_cut(
+    layout: Layout, first: Sequence[float]
+) -> None:
+    picture = pictures(card_sheet(faces(10), HEADING, layout), 300)[0]
+    left, bottom, right, top = first
+    module = layout.symbol_side / 41
+    x, y = left + layout.symbol_x, bottom + layout.symbol_y
+    side, quiet, rim = 41 * module, 3.8 * module, 1.7 * mm
     bands = [
         (x, y, x + side, y + quiet),
         (x, y + side - quiet, x + side, y + side),
@@ -162,11 +206,27 @@ def test_nothing_is_printed_in_the_quiet_zone_or_near_the_cut(sheet: bytes) -> N
     assert [ink(picture, band, 300) for band in bands] == [0] * len(bands)
 
 
-def test_crop_ticks_stand_outside_the_cards(sheet: bytes) -> None:
-    picture = pictures(sheet, 300)[0]
-    left, bottom, _, top = FIRST_CARD
+@BOTH_LAYOUTS
+def test_the_code_is_as_large_as_said(layout: Layout, first: Sequence[float]) -> None:
+    """The dark modules reach to the quiet zone, and the zone is four modules of 41."""
+    picture = pictures(card_sheet(faces(1), HEADING, layout), 300)[0]
+    module = layout.symbol_side / 41
+    x, y = first[0] + layout.symbol_x, first[1] + layout.symbol_y
+    dark = 33 * module
+    finder = (x + 4 * module, y + 4 * module, x + 4.5 * module, y + 10.5 * module)
+    far = (x + 3.5 * module + dark, y + 30.5 * module, x + 4 * module + dark, y + 36 * module)
+    assert layout.symbol_side >= 32 * mm
+    assert min(ink(picture, box, 300) for box in (finder, far)) > 200
+
+
+@BOTH_LAYOUTS
+def test_crop_ticks_stand_outside_the_cards(layout: Layout, first: Sequence[float]) -> None:
+    picture = pictures(card_sheet(faces(1), HEADING, layout), 300)[0]
+    left, bottom, right, top = first
     for x, y in [(left, top + 2 * mm), (left - 2 * mm, top), (left - 2 * mm, bottom)]:
         assert ink(picture, (x - 0.5, y - 0.5, x + 0.5, y + 0.5), 300) > 100
+    # The place of a second card is empty: not even a line between the two.
+    assert ink(picture, (right - 1 * mm, bottom, right + layout.width, top), 300) == 0
 
 
 def test_the_ruler_is_50_mm_long(sheet: bytes) -> None:
@@ -177,6 +237,7 @@ def test_the_ruler_is_50_mm_long(sheet: bytes) -> None:
     assert ink(picture, (145.5 * mm, 287 * mm, 194.5 * mm, 288 * mm), 300) == 0
 
 
+@BOTH_LAYOUTS
 @pytest.mark.parametrize(
     "survey",
     [
@@ -186,13 +247,52 @@ def test_the_ruler_is_50_mm_long(sheet: bytes) -> None:
         "W" * 90,
     ],
 )
-def test_long_names_stay_inside_the_card(survey: str) -> None:
+def test_long_names_stay_inside_the_card(
+    survey: str, layout: Layout, first: Sequence[float]
+) -> None:
     heading = replace(HEADING, survey=survey, area="克孜勒苏柯尔克孜自治州 阿合奇县 " * 4)
-    page = opened(card_sheet(faces(10), heading))[0]
-    left, bottom, right, top = FIRST_CARD
-    for _, box in letters_on_first_card(page):
+    page = opened(card_sheet(faces(8), heading, layout))[0]
+    left, bottom, right, top = first
+    for _, box in letters_on_first_card(page, first):
         assert left + 4.5 * mm < box[0] < box[2] < right - 4.5 * mm
-        assert bottom + 2 * mm < box[1] < box[3] < top - 2 * mm
+        assert bottom + 1.7 * mm < box[1] < box[3] < top - 1.7 * mm
+
+
+@BOTH_LAYOUTS
+@pytest.mark.parametrize("survey", [HEADING.survey, "某" * 90])
+def test_no_two_lines_of_a_card_overlap(
+    survey: str, layout: Layout, first: Sequence[float]
+) -> None:
+    heading = replace(
+        HEADING,
+        survey=survey,
+        area="阿合奇县哈拉布拉克乡米尔凯奇村" * 2,
+        contact="县民生工作领导小组办公室 029-34921234",
+    )
+    page = opened(card_sheet(faces(1), heading, layout))[0]
+    boxes = [box for _, box in letters_on_first_card(page, first)]
+    pairs = [(one, two) for at, one in enumerate(boxes) for two in boxes[at + 1 :]]
+    # Neighbours in a line are drawn with an outline of 0.35 points, and may touch by that.
+    assert not [
+        (one, two)
+        for one, two in pairs
+        if min(one[2], two[2]) - max(one[0], two[0]) > 1
+        and min(one[3], two[3]) - max(one[1], two[1]) > 0.4
+    ]
+
+
+def test_a_name_of_ninety_characters_is_printed_whole_on_three_lines() -> None:
+    name = "某某县卫生健康系统" * 10
+    text = texts(card_sheet(faces(1), replace(HEADING, survey=name)))[0]
+    assert name in "".join(text.split("\r\n"))
+    assert "略去" not in text
+
+
+@pytest.mark.parametrize("field", ["survey", "area"])
+def test_a_name_that_is_cut_ends_in_dots_and_the_sheet_says_so(field: str) -> None:
+    text = texts(card_sheet(faces(2), replace(HEADING, **{field: "长名称" * 66})))[0]
+    assert "…" in text
+    assert "名称过长，卡上以…略去" in text
 
 
 def test_a_name_of_forty_characters_is_printed_whole_on_two_lines() -> None:
@@ -254,6 +354,126 @@ def test_the_code_and_the_address_must_agree() -> None:
 def test_no_cards_make_no_sheet() -> None:
     with pytest.raises(CannotPrint, match="请先制卡"):
         card_sheet([], HEADING)
+
+
+# Reading back
+
+
+def test_a_sheet_is_read_back_card_by_card(sheet: bytes) -> None:
+    assert proofread(sheet, card_spots(faces(23))) == 23
+
+
+def spots_with(change: dict[int, Spot]) -> list[list[Spot]]:
+    first, *others = card_spots(faces(23))
+    return [[change.get(place, spot) for place, spot in enumerate(first)], *others]
+
+
+def test_a_code_at_another_cards_place_is_not_released(sheet: bytes) -> None:
+    one, two = card_spots(faces(23))[0][:2]
+    swapped = {0: replace(one, url=two.url), 1: replace(two, url=one.url)}
+    with pytest.raises(NotReadBack, match="有 2 个二维码读不出或读错（从第 1 页起）"):
+        proofread(sheet, spots_with(swapped))
+
+
+def test_a_code_that_leads_elsewhere_is_not_released(sheet: bytes) -> None:
+    wrong = replace(card_spots(faces(23))[0][4], url=ADDRESS)
+    with pytest.raises(NotReadBack, match="有 1 个"):
+        proofread(sheet, spots_with({4: wrong}))
+
+
+def test_a_code_too_many_is_not_released(sheet: bytes) -> None:
+    with pytest.raises(NotReadBack, match="有 1 个二维码读不出或读错（从第 3 页起）"):
+        proofread(sheet, card_spots(faces(22)))
+
+
+def test_a_page_too_few_is_not_released() -> None:
+    with pytest.raises(NotReadBack, match="有 23 个"):
+        proofread(card_sheet(faces(20), HEADING), card_spots(faces(23)))
+
+
+def test_a_code_that_is_painted_over_is_not_released() -> None:
+    covered = pypdfium2.PdfDocument(card_sheet(faces(10), HEADING))
+    spots = card_spots(faces(10))
+    with pytest.raises(NotReadBack, match="有 1 个"):
+        proofread(blotted(covered, spots[0][6]), spots)
+
+
+def blotted(document: pypdfium2.PdfDocument, spot: Spot) -> bytes:
+    """Draw the middle third of one code grey, as a stain would."""
+    page = document[0]
+    stain = pypdfium2.raw.FPDFPageObj_CreateNewRect(spot.x - 15, spot.y - 15, 30, 30)
+    pypdfium2.raw.FPDFPageObj_SetFillColor(stain, 90, 90, 90, 255)
+    pypdfium2.raw.FPDFPath_SetDrawMode(stain, pypdfium2.raw.FPDF_FILLMODE_WINDING, False)
+    pypdfium2.raw.FPDFPage_InsertObject(page.raw, stain)
+    page.gen_content()
+    written = BytesIO()
+    document.save(written)
+    return written.getvalue()
+
+
+def test_what_is_no_pdf_is_not_released() -> None:
+    with pytest.raises(Unavailable):
+        proofread(b"no pdf", card_spots(faces(1)))
+
+
+# The list to sign
+
+
+def test_the_list_has_a_row_for_each_card_and_no_code() -> None:
+    listed = texts(hand_out_list(range(1001, 1061), HEADING, "城关街道卫生院"))
+    text = "\r\n".join(listed)
+    assert len(listed) == 3
+    assert [line for line in text.split("\r\n") if line.isdigit()] == [
+        f"{serial:06d}" for serial in range(1001, 1061)
+    ]
+    for part in ["发卡登记表", HEADING.survey, HEADING.area, "批次 2026-11-B01", "城关街道卫生院"]:
+        assert text.count(part) == 3, part
+    assert "编号 001055–001060　第 3/3 页" in listed[2]
+    assert all(word in listed[1] for word in ["发给谁、放在何处", "日期", "签收", "收回"])
+
+
+def test_the_list_is_a4_with_the_font_in_it() -> None:
+    listed = hand_out_list(range(1, 3), HEADING, "卫生院")
+    assert opened(listed)[0].get_size() == pytest.approx((210 * mm, 297 * mm), abs=0.1)
+    assert b"/FontFile2" in listed
+
+
+# Posters
+
+
+@pytest.mark.parametrize(
+    ("paper", "size"), [(Paper.A4, (210 * mm, 297 * mm)), (Paper.A3, (297 * mm, 420 * mm))]
+)
+@pytest.mark.parametrize("dpi", [72, 100, 150])
+def test_a_poster_fills_its_paper_and_is_read(
+    paper: Paper, size: tuple[float, float], dpi: int
+) -> None:
+    made = poster(POSTER_ADDRESS, HEADING, paper)
+    (page,) = opened(made)
+    assert page.get_size() == pytest.approx(size, abs=1)
+    (picture,) = pictures(made, dpi)
+    assert [found.text for found in zxingcpp.read_barcodes(picture)] == [POSTER_ADDRESS]
+    assert proofread(made, poster_spots(POSTER_ADDRESS, paper)) == 1
+
+
+def test_a_poster_says_what_it_is_for() -> None:
+    (text,) = texts(poster(POSTER_ADDRESS, HEADING))
+    flowing = "".join(text.split("\r\n"))
+    for part in [HEADING.survey, HEADING.area, "微信扫一扫，两分钟答完", "不记名", "029-34921234"]:
+        assert part in flowing
+    assert POSTER_ADDRESS in text
+
+
+def test_the_longest_name_that_a_survey_may_have_is_whole_on_a_poster() -> None:
+    name = "某县卫生健康系统满意度调查" * 15 + "二〇二六"
+    heading = replace(HEADING, survey=name)
+    assert len(name) == 199
+    assert name in "".join(texts(poster(POSTER_ADDRESS, heading))[0].split("\r\n"))
+
+
+def test_a_poster_that_would_be_cut_is_refused() -> None:
+    with pytest.raises(CannotPrint, match="文字太长，海报上印不全"):
+        poster(POSTER_ADDRESS, replace(HEADING, contact="办公室" * 100))
 
 
 # The QR code
@@ -345,13 +565,13 @@ def test_an_installed_font_must_have_truetype_outlines(tmp_path: Path) -> None:
     (noto / "NotoSansSC-Black.otf").write_bytes(b"OTTO")
     for weight in ["Bold", "Regular"]:
         (noto / f"NotoSansSC-{weight}.ttf").write_bytes(b"\x00\x01\x00\x00")
-    found = [path.name for path in printing._installed_fonts(tmp_path)]
+    found = [path.name for path in drawing._installed_fonts(tmp_path)]
     assert found == ["NotoSansSC-Regular.ttf", "NotoSansSC-Bold.ttf"]
 
 
 @pytest.mark.usefixtures("without_setting", "without_package")
 def test_no_font_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "_installed_fonts", lambda: iter(()))
+    monkeypatch.setattr(drawing, "_installed_fonts", lambda: iter(()))
     with pytest.raises(FontMissing, match="pip install zhplot"):
         font_path()
 
@@ -362,11 +582,11 @@ def test_a_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes | str)
     real = font_path().read_bytes()
     broken.write_bytes(real[: len(real) // 2] if isinstance(content, str) else content)
     with pytest.raises(FontMissing, match=r"broken\.ttf 无法嵌入"):
-        card_sheet(faces(1), HEADING, broken)
+        card_sheet(faces(1), HEADING, font=broken)
 
 
 def test_a_font_without_chinese_is_refused_rather_than_printed_as_boxes() -> None:
     # reportlab's own Latin font serves as the example.
     latin = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
     with pytest.raises(GlyphMissing, match="字体 BitstreamVeraSans"):
-        card_sheet(faces(1), HEADING, latin)
+        card_sheet(faces(1), HEADING, font=latin)
