@@ -124,9 +124,9 @@ def read_serials(typed: str, size: int) -> list[Range]:
             wrong.append(part)
     if wrong:
         named = "、".join(wrong[:5])
-        raise InvalidInput(
-            {"serials": _("看不懂或不在 1–%(size)s 之间：%(named)s", size=size, named=named)}
-        )
+        sentence = _("看不懂或不在 1–%(size)s 之间：%(named)s", size=size, named=named)
+        # As text: a lazy string calls itself HTML and would pass the page unescaped.
+        raise InvalidInput({"serials": str(sentence)})
     if not found:
         raise InvalidInput({"serials": _("请填写编号，如 1-20, 25。")})
     return as_ranges(found)
