@@ -46,7 +46,7 @@ from surveys.questionnaire import Questionnaire
 
 # Cards and posters have ways of their own; nothing comes in under their names.
 CHANNELS = (Channel.PAPER, Channel.TELEPHONED, Channel.INTERVIEWED, Channel.PUSHED)
-# Storing so many holds SQLite's one writer for about a second (decision 22).
+# Storing so many holds SQLite's one writer for about a second (decision 21).
 MOST_ROWS = 5_000
 LONGEST_KEY = 100
 LONGEST_NAME = 50
