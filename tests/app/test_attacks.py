@@ -129,13 +129,14 @@ def test_what_happens_in_another_zone_is_not_seen(role: Role, house: House) -> N
     person = member(house, role, here)
     pages = own_pages(house, here)
     log = [path for path in pages if path.startswith("/desk/audit")]
-    others = [path for path in pages if path not in log]
+    printed = [path for path in pages if path.endswith("/print")]
+    others = [path for path in pages if path not in {*log, *printed}]
     seen(person, pages)
-    # The log last before and first after: reading some of the others is an act of one's own. And
-    # of its own forms the page first, since handing it out as a file is an act too.
-    before = seen(person, [*others, min(log)])
+    # The log and what was printed last before and first after: reading some of the others is an
+    # act of one's own. And of the log's forms the page, since handing it out as a file is one too.
+    before = seen(person, [*others, *printed, min(log)])
     stir(house, noise)
-    after = seen(person, [min(log), *others])
+    after = seen(person, [min(log), *printed, *others])
     assert {path for path in before if before[path] != after[path]} == set()
     assert any(text.startswith("200") for text in before.values())
 
@@ -208,9 +209,12 @@ ATTACKS = {
     "lone": "\u202e\ufeff\ufdd0",
 }
 # What any form of the house reads from an address.
-PARAMETERS = ("next", "code", "lang", "size", "by", "before", "action", "actor", "day", "page", "q")
+PARAMETERS = (
+    *("next", "code", "lang", "size", "by", "before", "action", "actor", "day", "page", "q"),
+    *("part", "layout", "paper"),
+)
 TYPED = {"text", "search", "tel", "password"}
-READING = {"audit_entries", "staff_sessions"}
+READING = {"audit_entries", "printouts", "staff_sessions"}
 
 
 def harmless(page: Page) -> Page:
