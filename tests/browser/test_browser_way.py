@@ -40,7 +40,8 @@ def printed_card(fieldworker: Page, site: Site) -> str:
     """Open the survey as the fieldworker does, and read the first card of a printed sheet."""
     fieldworker.goto(site.url("/field/"))
     fieldworker.get_by_role("link", name=re.compile(rf"^{SURVEY}")).click()
-    link = fieldworker.get_by_role("link", name="打印卡片（PDF）").first
+    fieldworker.get_by_role("link", name="打印", exact=True).first.click()
+    link = fieldworker.get_by_role("link", name="卡片（每页十张）", exact=True)
     sheet = fieldworker.context.request.get(site.url(link.get_attribute("href") or ""))
     assert sheet.headers["content-type"] == "application/pdf"
     return decoded_cards(sheet.body())[0]
