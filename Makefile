@@ -17,7 +17,7 @@ run: $(VENV)/.run
 	@$(FLASK) serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -29,4 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Downgrade schema."""
-    op.execute("ALTER TABLE submissions DROP COLUMN assistance")
+    # In a copy of the table: SQLite drops no column that a check names, once it was copied.
+    with op.batch_alter_table('submissions', table_kwargs={'sqlite_with_rowid': False}) as batch_op:
+        batch_op.drop_constraint(batch_op.f('ck_submissions_assistance'), type_='check')
+        batch_op.drop_column('assistance')

@@ -149,7 +149,10 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/mappings/new",
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
+    "/desk/surveys/{survey}/cards",
     "/field/surveys/{survey}",
+    "/field/batches/{batch}",
+    "/field/scan",
 ]
 
 
@@ -188,7 +191,7 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, staff=1, rate=1, **{"import": 1}),
+        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
