@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from argon2 import PasswordHasher
+from click.testing import Result
 from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
@@ -460,6 +461,26 @@ def start_app(house: House) -> Iterator[StartApp]:
     yield start
     for app in started:
         dispose(app)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def flask(app: Flask) -> Command:
+    """Run a command that should end well, or with this status."""
+    return command_of(app)
+
+
+def command_of(app: Flask) -> Command:
+    def run(*arguments: object, status: int = 0) -> Result:
+        result = app.test_cli_runner().invoke(args=[str(each) for each in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return run
 
 
 Snapshot = dict[str, list[str]]

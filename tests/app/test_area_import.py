@@ -57,20 +57,6 @@ def acts(app: Flask) -> list[tuple[str, str, object]]:
 
 
 @pytest.fixture
-def flask(app: Flask) -> Callable[..., Result]:
-    """Run a command that should end with this status."""
-
-    def run(*arguments: object, status: int = 0) -> Result:
-        result = app.test_cli_runner().invoke(args=[str(each) for each in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
-
-
-@pytest.fixture
 def other_administrator(house: House) -> Visitor:
     """An administrator of the other zone."""
     return _newcomer(house, "waiguan", Role.ADMINISTRATOR, house.world.noise)

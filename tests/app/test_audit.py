@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from sqlalchemy import delete, insert, make_url, select, text, update
 from sqlalchemy.exc import ProgrammingError
@@ -26,6 +25,7 @@ from tests.conftest import (
     EVALUATOR,
     FIELDWORKER,
     NOTICE_FIELDS,
+    Command,
     NewVisitor,
     StartApp,
     Visitor,
@@ -40,7 +40,6 @@ from tests.conftest import (
 ROOT = Path(__file__).parents[2]
 RUBRIC = "beian-2020-public-health"
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
-Command = Callable[..., Result]
 STAFF_ACTS = {
     Action.STAFF_ADDED,
     Action.STAFF_CLOSED,
@@ -54,20 +53,6 @@ STAFF_ACTS = {
     Action.RECOVERY_CODE_USED,
     Action.SIGNED_IN,
 }
-
-
-@pytest.fixture
-def flask(app: Flask) -> Command:
-    """Run a command that should end with this status."""
-
-    def run(*arguments: object, status: int = 0) -> Result:
-        result = app.test_cli_runner().invoke(args=[str(each) for each in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
 
 
 def entries(app: Flask) -> Sequence[AuditEntry]:

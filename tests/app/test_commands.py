@@ -2,13 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]  # no stubs and no types of its own
 import pytest
 from argon2 import PasswordHasher
-from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
@@ -19,9 +17,17 @@ from app.models import Staff
 from app.services import passwords, sheets
 from surveys.library import FOLDER
 from surveys.reading import json_schema
-from tests.conftest import EVALUATOR, StartApp, Visitor, Zone, card_states, snapshot
+from tests.conftest import (
+    EVALUATOR,
+    Command,
+    StartApp,
+    Visitor,
+    Zone,
+    card_states,
+    command_of,
+    snapshot,
+)
 
-Command = Callable[..., Result]
 FIELDED = FOLDER / "beian-2020-fielded.toml"
 RUBRIC = "beian-2020-public-health"
 SURVEY = (
@@ -30,23 +36,6 @@ SURVEY = (
     *("--organiser", "卫健局", "--purpose", "评价服务", "--collected", "选项"),
     *("--readers", "评价人员", "--contact", "卫健局", "--erase", "2027-12-31"),
 )
-
-
-@pytest.fixture
-def flask(app: Flask) -> Command:
-    """Run a command that should end well, or with this status."""
-    return command_of(app)
-
-
-def command_of(app: Flask) -> Command:
-    def run(*arguments: object, status: int = 0) -> Result:
-        result = app.test_cli_runner().invoke(args=[str(each) for each in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
 
 
 def test_a_right_questionnaire_is_said_to_be_right(flask: Command) -> None:

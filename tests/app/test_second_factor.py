@@ -19,7 +19,6 @@ from app.db import reading, transaction
 from app.models import AuditEntry, RecoveryCode, Role, SignIn, Staff, StaffSession
 from app.services import devices
 from tests.app.test_access_census import addresses, staff_side
-from tests.app.test_commands import Command, command_of
 from tests.app.test_staff_sessions import (
     ACCOUNT,
     EVERYWHERE,
@@ -36,10 +35,12 @@ from tests.conftest import (
     EVALUATOR,
     FIELDWORKER,
     PASSWORD,
+    Command,
     Page,
     StartApp,
     Visitor,
     Zone,
+    command_of,
     snapshot,
 )
 

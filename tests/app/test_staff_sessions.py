@@ -23,13 +23,13 @@ from app.formats import BEIJING
 from app.models import Area, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.services import accounts, passwords, tries
 from tests.app.test_access_census import addresses, csrf_token, of_blueprint, staff_side
-from tests.app.test_commands import Command, command_of
 from tests.app.test_signing_in import WRONG
 from tests.conftest import (
     EVALUATOR,
     FIELDWORKER,
     NOISE_EVALUATOR,
     PASSWORD,
+    Command,
     House,
     NewVisitor,
     Page,
@@ -615,11 +615,6 @@ def test_an_evaluator_still_has_the_buttons(evaluator: Visitor, here: Zone) -> N
 # ---------------------------------------------------------------------------------------------
 # The commands
 # ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def flask(app: Flask) -> Command:
-    return command_of(app)
 
 
 def states(flask: Command) -> dict[str, str]:
