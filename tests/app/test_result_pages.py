@@ -265,6 +265,14 @@ def test_an_indicator_without_measurement_is_missing_and_not_zero(
     assert "缺失不按 0 分计" in line.text
 
 
+def test_a_total_that_may_fall_between_two_grades_is_a_question(
+    evaluator: Visitor, replayed: str
+) -> None:
+    """The scale of Longhua leaves gaps between its grades; the pages do not close them."""
+    text = evaluator.get(f"{replayed}/scores/longhua-2020-medical-insurance").text
+    assert "可能落在“良好”与“优秀”之间的空档，等级标准没有规定，应按哪一档？" in text
+
+
 def test_every_rubric_that_is_offered_can_be_opened(evaluator: Visitor, replayed: str) -> None:
     links = [each.attributes["href"] for each in evaluator.get(f"{replayed}/rates").html.all("a")]
     offered = [link for link in links if "/scores/" in link]

@@ -4,6 +4,7 @@ import io
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
@@ -384,7 +385,7 @@ def test_what_the_child_does_to_itself_stays_there(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(subprocess, "run", watch)
     read_table("片区,人口\n东镇,1".encode(), "t.csv", WANTED)
     assert set(seen[0]) <= {"SYSTEMROOT"}
-    monkeypatch.setattr(reading, "WALL_SECONDS", 0.001)
+    monkeypatch.setattr(reading, "LIMITS", replace(reading.LIMITS, wall_seconds=0.001))
     assert faults("片区,人口\n东镇,1".encode(), "t.csv") == [_BOMB]
 
 
