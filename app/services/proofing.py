@@ -5,21 +5,19 @@ takes a processor of its own, gives its memory back, and what happens to it happ
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TypeAlias
 
+from app.confined import ChildFailed, Limits, run_confined
 from app.errors import Unavailable
 from app.errors import say as _
 from app.services import proof_reader
 from app.services.drawing import NotReadBack
 from app.services.printing import Spot
 
-WALL_SECONDS = 180
+# Of 1 GB of addresses about 40 MB are used.
+_LIMITS = Limits(memory=1024**3, cpu_seconds=120, result=8 * 1024**2, wall_seconds=180)
 _NEAR = 4.0  # points; the reader's corners are whole pixels of 0.72 points
 
 _Found: TypeAlias = Sequence[tuple[str, float, float]]
@@ -53,23 +51,8 @@ def _is_at(spot: Spot, code: tuple[str, float, float]) -> bool:
 
 
 def _read(pdf: bytes) -> list[_Found]:
-    # -I and an empty environment (but for what Windows cannot start without): the child must not
-    # know what it is not given.
-    command = [sys.executable, "-I", "-X", "utf8", str(Path(proof_reader.__file__))]
-    environment = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-    with TemporaryFile() as answer:
-        try:
-            subprocess.run(  # noqa: S603 - our own program, nothing of a person's in it
-                command,
-                input=pdf,
-                stdout=answer,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                timeout=WALL_SECONDS,
-                check=True,
-            )
-        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-            raise Unavailable(_("二维码还没能核对完，因此没有发出，请过一会儿再试。")) from error
-        answer.seek(0)
-        pages: list[_Found] = json.load(answer)
+    try:
+        pages: list[_Found] = json.loads(run_confined(Path(proof_reader.__file__), pdf, _LIMITS))
+    except ChildFailed as error:
+        raise Unavailable(_("二维码还没能核对完，因此没有发出，请过一会儿再试。")) from error
     return pages

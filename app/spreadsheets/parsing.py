@@ -1,7 +1,6 @@
 """The child process that opens what was uploaded: bytes on standard input, JSON on standard output.
 
-Started by its path and not as part of the application: it knows no setting, no key and no
-database, and what a hostile file makes of it ends with it. Only its limits are imported.
+Run by `app.confined`: what a hostile file makes of it ends with it. Only its limits are imported.
 """
 
 import csv
@@ -25,9 +24,6 @@ MOST_MEMBERS = 300
 LARGEST_UNPACKED = 40 * 1024 * 1024
 UNPACKED_FREELY = 4 * 1024 * 1024
 MOST_RATIO = 100
-LARGEST_RESULT = 32 * 1024 * 1024
-MEMORY = 768 * 1024 * 1024
-CPU_SECONDS = 20
 # Excel keeps 15 digits of a number and replaces the others by 0.
 MOST_DIGITS = 15
 LAST_ROW = 1_048_576
@@ -47,7 +43,6 @@ class Refused(Exception):  # noqa: N818 - an expected outcome, named for what it
 
 def main(kind: str) -> None:
     """Read one file of this kind, `xlsx` or `csv`, within the limits."""
-    _limit_resources()
     content = sys.stdin.buffer.read()
     try:
         result: dict[str, object] = (
@@ -56,22 +51,6 @@ def main(kind: str) -> None:
     except Refused as refused:
         result = {"refused": refused.why, "row": refused.row}
     json.dump(result, sys.stdout)
-
-
-def _limit_resources() -> None:
-    if sys.platform == "win32":  # knows no such limits; there the wall clock alone ends it
-        return
-    import resource  # noqa: PLC0415 - exists on Unix only
-
-    limits = {
-        resource.RLIMIT_AS: MEMORY,
-        resource.RLIMIT_CPU: CPU_SECONDS,
-        resource.RLIMIT_FSIZE: LARGEST_RESULT,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, most in limits.items():
-        with suppress(ValueError):  # macOS refuses a limit below what is in use already
-            resource.setrlimit(limit, (most, most))
 
 
 def _within_limits(rows: Iterator[tuple[int, list[Cell]]]) -> Iterator[tuple[int, list[Cell]]]:

@@ -1,25 +1,21 @@
 """Tables that people send: opened by a child process, read by headings, refused fault by fault."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
+from app.confined import ChildFailed, ChildTooSlow, Limits, run_confined
 from app.errors import Sentence, TableRefused, Unavailable
 from app.errors import say as _
 from app.spreadsheets import parsing
-from app.spreadsheets.parsing import LARGEST_RESULT
 
 LARGEST_FILE = 4 * 1024 * 1024
-WALL_SECONDS = 60
-# Each may take parsing.MEMORY; whoever comes third waits, and is asked to come again.
+LIMITS = Limits(memory=768 * 1024**2, cpu_seconds=20, result=32 * 1024**2, wall_seconds=60)
+# Each may take that memory; whoever comes third waits, and is asked to come again.
 _turns = threading.BoundedSemaphore(2)
 _WAIT_SECONDS = 10
 _TITLE_ROWS = 10
@@ -109,31 +105,16 @@ def _kind(content: bytes, name: str) -> str:
 
 
 def _opened(content: bytes, kind: str) -> dict[str, Any]:
-    # -I: neither the environment nor the working folder adds a module. What the child must not
-    # know it is not given: its environment is empty but for what Windows cannot start without.
-    command = [sys.executable, "-I", "-X", "utf8", str(Path(parsing.__file__)), kind]
-    environment = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     if not _turns.acquire(timeout=_WAIT_SECONDS):
         raise Unavailable(_("正在读别的文件，请过一会儿再上传。"))
     try:
-        with TemporaryFile() as answer:
-            ended = subprocess.run(  # noqa: S603 - our own program, nothing of the person's in it
-                command,
-                input=content,
-                stdout=answer,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                timeout=WALL_SECONDS,
-                check=False,
-            )
-            answer.seek(0)
-            written = answer.read(LARGEST_RESULT + 1)
-    except subprocess.TimeoutExpired:
+        written = run_confined(Path(parsing.__file__), content, LIMITS, kind)
+    except ChildTooSlow:
         raise TableRefused([_refusal("bomb", None)]) from None
+    except ChildFailed:
+        raise TableRefused([_refusal("damaged", None)]) from None
     finally:
         _turns.release()
-    if ended.returncode != 0 or len(written) > LARGEST_RESULT:
-        raise TableRefused([_refusal("damaged", None)])
     result: dict[str, Any] = json.loads(written)
     return result
 
