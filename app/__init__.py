@@ -25,6 +25,7 @@ from app import (
     account,
     admin,
     cli,
+    cli_seals,
     db,
     desk,
     factor,
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_formats(app)
     _add_error_pages(app)
     cli.init_app(app)
+    cli_seals.init_app(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

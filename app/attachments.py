@@ -18,10 +18,16 @@ def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Re
     """
     is_csv = form == "csv"
     content = csv_bytes(sheets[0]) if is_csv else xlsx(sheets)
-    response = Response(content, content_type="text/csv; charset=utf-8" if is_csv else _XLSX)
+    kind = "text/csv; charset=utf-8" if is_csv else _XLSX
+    return download(content, kind, title, plain, form)
+
+
+def download(content: bytes, kind: str, title: str, plain: str, suffix: str) -> Response:
+    """Return these bytes as a file of this media type, named as in `attachment`."""
+    response = Response(content, content_type=kind)
     names = {
-        "filename": f"{plain}.{form}",
-        "filename*": f"UTF-8''{quote(f'{file_name(title)}.{form}', safe='')}",
+        "filename": f"{plain}.{suffix}",
+        "filename*": f"UTF-8''{quote(f'{file_name(title)}.{suffix}', safe='')}",
     }
     response.headers.set("Content-Disposition", "attachment", **names)
     return response

@@ -85,7 +85,7 @@ def init_app(app: Flask) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Say an expected failure in one line on standard error, and end with status 2."""
     try:
         yield
@@ -143,7 +143,7 @@ def print_schema() -> None:
 @click.option("--parent", help="上级片区的名称；不填为最高一级。")
 def add_area(name: str, parent: str | None) -> None:
     """添加一个片区。"""
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         above = areas.find_area_by_name(session, parent) if parent else None
         added = areas.add_area(session, name, above)
         record(session, audit.area_added(audit.COMMAND_LINE, added))
@@ -155,7 +155,7 @@ def add_area(name: str, parent: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="只列出会新增和修改什么，不保存。")
 def import_areas(file: Path, dry_run: bool) -> None:
     """从 Excel 或 CSV 导入片区：列名为 上级片区、片区，可以有 人口、分层。有一处不对就都不存。"""
-    with _explained():
+    with explained():
         table = read_table(file.read_bytes(), file.name, area_import.COLUMNS)
         if dry_run:
             with reading() as session:
@@ -212,7 +212,7 @@ def create_survey(
         closes.replace(tzinfo=BEIJING),
         publishing.NoticePlan(**notice, erase_at=erase.date()),
     )
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
         survey = publishing.make_survey(session, bundled()[questionnaire], place, plan)
         record(session, audit.survey_made(audit.COMMAND_LINE, survey))
@@ -232,7 +232,7 @@ def _mover(name: str, to: SurveyState, text: str) -> None:
     @surveys.command(name, help=text)
     @click.argument("survey_id", type=int)
     def move(survey_id: int) -> None:
-        with _explained(), transaction() as session:
+        with explained(), transaction() as session:
             survey = publishing.find_survey(session, survey_id)
             before = survey.state
             publishing.move_survey(session, survey, to)
@@ -249,7 +249,7 @@ _mover("close", SurveyState.CLOSED, "结束一次调查，不能再开放。")
 @click.argument("survey_id", type=int)
 def list_posters(survey_id: int) -> None:
     """列出一次调查的海报链接。"""
-    with _explained(), reading() as session:
+    with explained(), reading() as session:
         survey = publishing.find_survey(session, survey_id)
         for poster in publishing.load_posters(session, survey):
             click.echo(f"{poster.area.name}\t{settings().base_url}/p/{poster.slug}")
@@ -263,7 +263,7 @@ def list_posters(survey_id: int) -> None:
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="有效期，这一天仍可作答。")
 def make_cards(survey_id: int, area: str, size: int, holder: str, expires: datetime | None) -> None:
     """为一个片区制作一批卡；打印或出示以后才能作答。"""
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         survey = publishing.find_survey(session, survey_id)
         place = areas.find_area_by_name(session, area)
         plan = cards.BatchPlan(size, holder, expires.date() if expires else None)
@@ -284,7 +284,7 @@ def make_cards(survey_id: int, area: str, size: int, holder: str, expires: datet
 )
 def print_sheet(batch_id: int, output: Path, part: int | None, layout: str) -> None:
     """输出一批卡的可打印 PDF。每张卡的号码都是一把钥匙，请妥善保管。"""
-    with _explained(), reading() as session:
+    with explained(), reading() as session:
         batch = cards.find_batch(session, batch_id)
         survey = publishing.find_survey(session, batch.survey_id)
     parts = range(1, sheets.count_parts(batch) + 1) if part is None else [part]
@@ -295,9 +295,9 @@ def print_sheet(batch_id: int, output: Path, part: int | None, layout: str) -> N
 
 
 def _print_part(batch: Batch, survey: Survey, part: int, layout: LayoutName, output: Path) -> None:
-    with _explained():
+    with explained():
         drawn = sheets.draw_sheet(batch, survey, part, layout, settings())
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         ledger.release(session, batch, _stamp(), [drawn.ends])
         sheets.record_printout(session, batch, drawn, datetime.now(UTC))
         actor = audit.COMMAND_LINE
@@ -318,7 +318,7 @@ def _card_mover(name: str, to: CardState, text: str) -> None:
     @click.option("--place", default="", help="地点。")
     @click.option("--reason", default="", help="理由，报失和作废时必填。")
     def move(batch_id: int, serials: str, holder: str, place: str, reason: str) -> None:
-        with _explained(), transaction() as session:
+        with explained(), transaction() as session:
             batch = cards.find_batch(session, batch_id)
             ranges = ledger.read_serials(serials, batch.size)
             handover = ledger.Handover(holder, place, reason)
@@ -362,7 +362,7 @@ def add_staff(name: str, role: str, area: str) -> None:
     """添加一个账号，输出一次性显示的初始密码。"""
     password = passwords.draw_password()
     password_hash = passwords.hash_password(password)
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         place = areas.find_area_by_name(session, area)
         staff = accounts.add_staff(session, name, Role(role), place, password_hash)
         act = audit.staff_changed(audit.COMMAND_LINE, audit.Action.STAFF_ADDED, staff, None)
@@ -398,7 +398,7 @@ def _account_state(staff: Staff, now: datetime) -> str:
 @contextmanager
 def _changing(name: str, action: audit.Action) -> Iterator[tuple[Session, Staff]]:
     """Open the transaction of an act on one account, and put it on record at its end."""
-    with _explained(), transaction() as session:
+    with explained(), transaction() as session:
         staff = accounts.find_staff(session, name)
         before = audit.staff_facts(staff)
         yield session, staff
@@ -450,7 +450,7 @@ def reset_factor(name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 def rates(survey_id: int, by: str, as_json: bool) -> None:
     """输出一次调查的各项比率：分子、基数、未计入、百分比、区间，总体和分组。"""
-    with _explained(), reading() as session:
+    with explained(), reading() as session:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
         found = results.measure_results(evidence, by)
         if as_json:
@@ -461,6 +461,8 @@ def rates(survey_id: int, by: str, as_json: bool) -> None:
 
 def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult], by: str) -> None:
     click.echo(f"{evidence.survey.title}：有效答卷 {len(evidence.frame)} 份")
+    sealed = evidence.stand.digest
+    click.echo(f"封存摘要 {sealed}" if sealed else "临时数据，未封存")
     for result in found:
         click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
         if not result.rates:
@@ -503,6 +505,8 @@ def _rates_json(
         "title": evidence.survey.title,
         "questionnaire": evidence.questionnaire.id,
         "submissions": len(evidence.frame),
+        "seal": evidence.stand.digest,
+        "provisional": not evidence.stand.is_current,
         "replayed": evidence.replayed,
         "by": by,
         "measures": [
@@ -564,7 +568,7 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
     """按指标体系给一次调查计分，每一分都写明怎么来的。"""
-    with _explained(), reading() as session:
+    with explained(), reading() as session:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
         sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
     if as_json:
@@ -625,7 +629,7 @@ def _fault_line(fault: audit.Fault) -> str:
 def run_retention(*, dry_run: bool, as_json: bool) -> None:
     """删除到期的文字回答、答题用时和旧的登录记录，再打乱先后次序；可以随时中断、重复运行。"""
     now = datetime.now(UTC)
-    with _explained():
+    with explained():
         erased = _due(now) if dry_run else _erase_due(now)
         cleared = accounts.Cleared(0, 0) if dry_run else _clear_old(now)
         kept = 0 if dry_run else _mix(now)
@@ -654,7 +658,7 @@ def run_retention(*, dry_run: bool, as_json: bool) -> None:
 @retention_group.command("mix")
 def run_mix() -> None:
     """打乱答卷和卡的先后次序，备份之前运行。"""
-    with _explained():
+    with explained():
         kept = _mix(datetime.now(UTC))
     _say_kept(kept)
     sys.exit(1 if kept else 0)
@@ -803,7 +807,7 @@ def doctor() -> None:
     """检查数据库、字体和密钥，报告正在使用的设置，提醒不安全的搭配。"""
     with reading() as session:
         click.echo(f"数据库 {current_engine().dialect.name}{_database_details(session)}")
-    with _explained():
+    with explained():
         click.echo(f"字体 {drawing.font_path()}")
     click.echo(f"模式 {settings().mode}，公共地址 {settings().base_url}")
     click.echo(f"限流计数 {_counting()}")

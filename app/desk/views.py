@@ -144,6 +144,8 @@ _ACTIONS = {
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
+    audit.Action.SURVEY_SEALED: _("封存调查"),
+    audit.Action.SEAL_EXPORTED: _("下载封存文件"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
@@ -197,6 +199,9 @@ _FACTS = {
     "cards": _("编号"),
     "channel": _("调查方式"),
     "target": _("目标份数"),
+    "revision": _("封存第几版"),
+    "seal": _("封存摘要"),
+    "root": _("哈希树的根"),
 }
 
 

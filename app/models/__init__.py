@@ -11,6 +11,7 @@ from app.models.imported import (
     ImportMapping,
     ImportState,
 )
+from app.models.seal import Seal
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -39,6 +40,7 @@ __all__ = [
     "QuestionnaireVersion",
     "RecoveryCode",
     "Role",
+    "Seal",
     "SignIn",
     "SignInOutcome",
     "Staff",

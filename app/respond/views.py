@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import InternalError, OperationalError
@@ -20,9 +29,10 @@ from app import answer_forms as forms
 from app import limits
 from app.config import Keys, settings
 from app.db import DatabaseBusy, reading, transaction
-from app.errors import AnswerConflict, CardSpent, TooMany
+from app.errors import AnswerConflict, CardSpent, NotFound, TooMany
 from app.headers import is_staff_side
-from app.services import codes, collecting
+from app.models import SubmissionState
+from app.services import codes, collecting, seals
 from app.services.collecting import Delivery, Invitation
 from surveys import logic
 from surveys.answers import InvalidAnswers, check
@@ -152,7 +162,25 @@ def receipt(receipt: str) -> ResponseReturnValue:
     receipt = codes.fold(receipt).upper()
     with reading() as session:
         state, key = collecting.find_receipt(session, receipt)
-    return render_template("respond/receipt.html", receipt=receipt, state=state, key=key)
+        proof = _proof(session, state, key)
+    return render_template(
+        "respond/receipt.html", receipt=receipt, state=state, key=key, proof=proof
+    )
+
+
+@blueprint.get("/r/<receipt>/proof.json")
+def receipt_proof(receipt: str) -> ResponseReturnValue:
+    """Hand out the proof that the answers with this receipt are in the last seal."""
+    with reading() as session:
+        proof = _proof(session, *collecting.find_receipt(session, codes.fold(receipt).upper()))
+    if proof is None:
+        raise NotFound
+    return jsonify(proof.to_dict())
+
+
+def _proof(session: Session, state: SubmissionState, key: uuid.UUID) -> seals.Inclusion | None:
+    counts = state is SubmissionState.VALID
+    return seals.prove(session, key, settings().keys, counts=counts)
 
 
 def _take(

@@ -27,6 +27,7 @@ from app.models import (
     ImportMapping,
     Notice,
     Poster,
+    Seal,
     Staff,
     Survey,
     SurveyState,
@@ -83,6 +84,8 @@ class Action(StrEnum):
     TABLES_EXPORTED = "tables_exported"
     SCORES_EXPORTED = "scores_exported"
     AUDIT_EXPORTED = "audit_exported"
+    SURVEY_SEALED = "survey_sealed"
+    SEAL_EXPORTED = "seal_exported"
     AREAS_IMPORTED = "areas_imported"
     STAFF_ADDED = "staff_added"
     STAFF_CLOSED = "staff_closed"
@@ -333,6 +336,26 @@ def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:
     return Act(
         actor, Action.FEED_DOWNLOADED, f"survey {survey.id}", survey.area.path, None, {**after}
     )
+
+
+def survey_sealed(actor: str, survey: Survey, seal: Seal) -> Act:
+    """Say that a survey was sealed, and as what: whoever has this row can tell the bundle."""
+    after: Facts = {"revision": seal.revision, "seal": seal.digest, "root": seal.root}
+    return Act(
+        actor,
+        Action.SURVEY_SEALED,
+        f"survey {survey.id}",
+        survey.area.path,
+        None,
+        after,
+        seal.reason,
+    )
+
+
+def seal_exported(actor: str, survey: Survey, seal: Seal) -> Act:
+    """Say that a sealed bundle was handed out."""
+    after: Facts = {"revision": seal.revision, "seal": seal.digest}
+    return Act(actor, Action.SEAL_EXPORTED, f"survey {survey.id}", survey.area.path, None, after)
 
 
 def staff_facts(staff: Staff) -> Facts:

@@ -92,6 +92,7 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         interval=_interval(rate.interval),
         interval_note=rate.interval_note,
         survey=str(evidence.survey.id),
+        seal=evidence.stand.digest,
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
     )
     return feed.Measurement(code, content, source=evidence.survey.title)

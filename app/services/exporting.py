@@ -17,15 +17,27 @@ from app.services.results import (
     group_name,
     measure_results,
 )
+from app.services.seals import Stand
 from app.spreadsheets.writing import Percent, Sheet, Value
 from surveys.questionnaire import MeasureKind
 
-_SURVEY = (_("调查"), _("有效答卷"), _("其中重放"))
+_SURVEY = (_("调查"), _("数据"), _("有效答卷"), _("其中重放"))
 
 
 def _survey(evidence: Evidence) -> tuple[Value, ...]:
     # In every row: tables of several surveys are put below each other, and a replay stays one.
-    return evidence.survey.title, len(evidence.frame), evidence.replayed
+    stand = _stand(evidence.stand)
+    return evidence.survey.title, stand, len(evidence.frame), evidence.replayed
+
+
+def _stand(stand: Stand) -> Sentence:
+    if stand.seal is None or not stand.is_current:
+        return _("临时数据，未封存")
+    return _(
+        "封存第 %(revision)s 版，摘要 %(digest)s",
+        revision=stand.seal.revision,
+        digest=stand.seal.digest,
+    )
 
 
 def rates_sheet(evidence: Evidence) -> Sheet:

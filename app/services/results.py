@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from analysis.archive import design_facts
 from analysis.designs import Design, Sample
 from analysis.frames import SubmissionRow, build_frame
 from analysis.published import Comparison, bundled, compare
@@ -30,6 +32,7 @@ from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
 from app.services.retention import SMALLEST_GROUP
+from app.services.seals import Stand, load_stand
 from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
@@ -41,7 +44,7 @@ class Evidence:
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
     its town. `channels` counts the submissions by channel. `external` holds what other sources
-    counted, which is never mixed with these submissions.
+    counted, which is never mixed with these submissions. `stand` says whether it is sealed.
     """
 
     survey: Survey
@@ -52,6 +55,7 @@ class Evidence:
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
+    stand: Stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,33 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
     towns = tuple(children_of(session, survey.area))
     stored = session.execute(
+        _submissions(survey).where(Submission.state == SubmissionState.VALID)
+    ).all()
+    rows = [_submission_row(each, survey, towns) for each in stored]
+    channels = Counter(row.channel for row in rows)
+    design = _design(channels)
+    return Evidence(
+        survey=survey,
+        questionnaire=questionnaire,
+        frame=build_frame(questionnaire, rows),
+        design=design,
+        towns=towns,
+        channels=dict(channels),
+        replayed=sum(row.origin is Origin.REPLAYED for row in stored),
+        external=load_figures(session, survey),
+        stand=load_stand(session, survey, design_facts(design)),
+    )
+
+
+def load_set_aside(session: Session, evidence: Evidence) -> list[SubmissionRow]:
+    """Read the submissions of a survey that are not counted."""
+    query = _submissions(evidence.survey).where(Submission.state == SubmissionState.SET_ASIDE)
+    stored = session.execute(query)
+    return [_submission_row(each, evidence.survey, evidence.towns) for each in stored]
+
+
+def _submissions(survey: Survey) -> Select[Any]:
+    return (
         select(
             Submission.key,
             Area.path,
@@ -78,23 +109,15 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
             Submission.origin,
         )
         .join(Area, Area.id == Submission.area_id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id)
         .order_by(Submission.key)
-    ).all()
-    rows = [
-        SubmissionRow(str(key), _town(path, survey.area, towns), channel.value, batch, answers)
-        for key, path, channel, batch, answers, _origin in stored
-    ]
-    channels = Counter(row.channel for row in rows)
-    return Evidence(
-        survey=survey,
-        questionnaire=questionnaire,
-        frame=build_frame(questionnaire, rows),
-        design=_design(channels),
-        towns=towns,
-        channels=dict(channels),
-        replayed=sum(row.origin is Origin.REPLAYED for row in stored),
-        external=load_figures(session, survey),
+    )
+
+
+def _submission_row(stored: Row[Any], survey: Survey, towns: Sequence[Area]) -> SubmissionRow:
+    town = _town(stored.path, survey.area, towns)
+    return SubmissionRow(
+        str(stored.key), town, stored.channel.value, stored.batch_id, stored.answers
     )
 
 

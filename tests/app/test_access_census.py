@@ -33,6 +33,7 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "staff_id": fieldworker,
         "import_id": 1,
         "rate_id": 1,
+        "revision": 1,
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",
