@@ -113,21 +113,23 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
 
 # What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet.
 LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken"}
+# What is only there once something was sealed or answered.
+NOT_YET = {"desk.export_seal", "respond.receipt", "respond.receipt_proof"}
+UNUSUAL = dict.fromkeys(LEADS_ON, 303) | dict.fromkeys(NOT_YET, 404)
 
 
 def test_every_page_keeps_the_rules_of_the_house(
     app: Flask, administrator: Visitor, here: Zone
 ) -> None:
     """The door checks headers and HTML; here it only needs to be opened everywhere."""
-    expected = {"respond.receipt": 404, "signin.choose_language": 303}
-    expected |= dict.fromkeys(LEADS_ON, 303)
+    expected = {**UNUSUAL, "signin.choose_language": 303}
     for endpoint, path in addresses(app, here, "GET").items():
         administrator.get(path, status=expected.get(endpoint, 200))
 
 
 def test_every_page_is_whole_in_english(app: Flask, administrator: Visitor, here: Zone) -> None:
     for endpoint, path in staff_side(addresses(app, here, "GET")).items():
-        administrator.get(path, status=303 if endpoint in LEADS_ON else 200, lang="en")
+        administrator.get(path, status=UNUSUAL.get(endpoint, 200), lang="en")
 
 
 @pytest.mark.parametrize("path", ["/static/staff.css", "/static/none.css", "/bootstrap/none"])
@@ -175,7 +177,7 @@ def test_a_fieldworker_reaches_the_field(app: Flask, fieldworker: Visitor, here:
     for name in ("field", "interview"):
         for endpoint, path in addresses(app, here, "GET").items():
             if endpoint.startswith(f"{name}."):
-                fieldworker.get(path, status=303 if endpoint in LEADS_ON else 200)
+                fieldworker.get(path, status=UNUSUAL.get(endpoint, 200))
 
 
 def csrf_token(visitor: Visitor) -> list[str]:
@@ -223,7 +225,7 @@ def test_an_administrator_reaches_both_sides(
     app: Flask, administrator: Visitor, here: Zone
 ) -> None:
     for endpoint, path in staff_side(addresses(app, here, "GET")).items():
-        administrator.get(path, status=303 if endpoint in LEADS_ON else 200)
+        administrator.get(path, status=UNUSUAL.get(endpoint, 200))
 
 
 def test_another_zone_cannot_be_changed(app: Flask, outsider: Visitor, here: Zone) -> None:

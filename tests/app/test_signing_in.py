@@ -141,6 +141,7 @@ STAFF_POSTS = [
     "/desk/surveys/new",
     "/desk/surveys/{survey}/notice",
     "/desk/surveys/{survey}/state",
+    "/desk/surveys/{survey}/seals",
     "/desk/areas/",
     "/desk/areas/import",
     "/desk/surveys/{survey}/imports",
