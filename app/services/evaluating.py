@@ -93,6 +93,7 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         interval_note=rate.interval_note,
         survey=str(evidence.survey.id),
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
+        respondents=None if rate.respondents == rate.base else rate.respondents,
     )
     return feed.Measurement(code, content, source=evidence.survey.title)
 
