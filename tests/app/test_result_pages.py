@@ -70,7 +70,7 @@ def test_before_the_first_answer_nothing_is_scored(evaluator: Visitor, here: Zon
     page = evaluator.get(f"/desk/surveys/{here.survey}/scores/{RUBRIC}")
     lines = [row for row in page.html.all("tr") if row.attributes.get("id", "").startswith("C")]
     assert len(lines) == 32
-    assert {line.all("td")[1].text for line in lines} == {"缺测量"}
+    assert {line.all("td")[3].text for line in lines} == {"缺测量"}
 
 
 def test_an_answer_moves_the_rates(evaluator: Visitor, visitor: Visitor, here: Zone) -> None:
