@@ -13,7 +13,7 @@ from typing import assert_never
 from analysis.scoring import feed, wording
 from analysis.scoring.feed import Measurement
 from analysis.scoring.rubric import Indicator
-from analysis.scoring.rules import Checklist, Role
+from analysis.scoring.rules import Checklist, Role, full_points
 from analysis.scoring.score import Line, ScoreSheet, unit_of
 
 
@@ -32,7 +32,8 @@ class Row:
 
     `levels` has every level's name from the highest to the indicator itself, `cells` those that
     begin in this row. `measured` is empty where nothing was measured. `deducted` is what the
-    points lack of the weight; None for bonuses, penalties and what was not scored.
+    points lack of the most that the criteria give, which a document may print as another weight;
+    None for bonuses, penalties and what was not scored.
     """
 
     line: Line
@@ -49,9 +50,14 @@ class Row:
     @property
     def deduction(self) -> str:
         """What was taken off, in words; empty where the row has no deduction."""
-        taken = "" if self.deducted is None else wording.deduction(self.deducted)
+        taken = "" if self.deducted is None else self._taken(self.deducted)
         over = wording.overflowed(self.line.overflow) if self.line.overflow else ""
         return "；".join(part for part in (taken, over) if part)
+
+    def _taken(self, deducted: Decimal) -> str:
+        indicator = self.line.indicator
+        full = full_points(indicator.rule) or Fraction(0)
+        return wording.deduction(deducted, full, indicator.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ def _run(paths: list[tuple[str, ...]], place: int, depth: int) -> int:
 def _deducted(line: Line) -> Decimal | None:
     if line.shown is None or line.indicator.role is not Role.BASE:
         return None
-    return line.indicator.weight - line.shown
+    rounding = line.indicator.rounding
+    return rounding.show(full_points(line.indicator.rule) or Fraction(0)) - line.shown
 
 
 def _measured_of(line: Line) -> str:

@@ -115,8 +115,10 @@ def uncertainty(sheet: ScoreSheet) -> Uncertainty:
         return Uncertainty(outlooks, None, (), None, ())
     settling = _settle_grade(sheet) if grade else None
     told = [wording.joined(total.surveys)]
-    if grade and settling:
-        told += [wording.grade_in_sample(grade.sampled), _grade_sentence(settling, total.surveys)]
+    if grade and not total.missing:
+        told.append(wording.grade_in_sample(grade.sampled))
+    if settling:
+        told.append(_grade_sentence(settling, total.surveys))
     grades = grade.sampled if grade else ()
     return Uncertainty(outlooks, total.sampled, grades, settling, tuple(told))
 

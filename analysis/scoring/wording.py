@@ -481,9 +481,12 @@ def of_part(name: str, told: str) -> str:
     return f"{name}：{told}"
 
 
-def deduction(deducted: Decimal) -> str:
-    """Return what was taken off the weight; a dash where it is nothing."""
-    return f"扣 {deducted} 分" if deducted else "—"
+def deduction(deducted: Decimal, full: Fraction, weight: Decimal) -> str:
+    """Return what was taken off the most that the criteria give, and where that is no weight."""
+    taken = f"扣 {deducted} 分" if deducted else "不扣分"
+    if full == weight:
+        return taken
+    return f"{taken}（评分标准最多给 {number(full)} 分，分值印的是 {weight} 分）"
 
 
 def overflowed(overflow: Decimal) -> str:
