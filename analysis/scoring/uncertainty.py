@@ -136,7 +136,7 @@ def _outlook(sheet: ScoreSheet, line: Line, measurement: Measurement) -> Outlook
     points_sentence = _points_sentence(settling)
     name, rate = line.indicator.name, measurement.content
     if not isinstance(rate, Rate) or Fraction(rate.numerator, rate.base) != rate.value:
-        reason = wording.NOT_IN_PEOPLE
+        reason = wording.NOT_IN_PEOPLE if isinstance(rate, Rate) else wording.SEVERAL_PARTS
         return Outlook(line.indicator.code, name, (), reason, settling, (reason, points_sentence))
     directions = [_direction(sheet, line, rate, sign) for sign in (-1, 1)]
     shifts = dict.fromkeys(shift for each in directions for shift in each.shifts)

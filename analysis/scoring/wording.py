@@ -367,15 +367,15 @@ def grade_in_sample(grades: Sequence[str]) -> str:
     return f"计入抽样误差，等级不变：{grades[0]}"
 
 
-def _answer(name: str, *, is_more: bool) -> str:
+def _moved(name: str, unit: str, number: str, *, is_more: bool) -> str:
     for word in ("满意", "知晓"):
         if word in name:
-            return word if is_more else f"不{word}"
-    return "计入分子" if is_more else "不计入分子"
+            return f"再多{number}{unit}{word if is_more else f'不{word}'}"
+    return f"分子再{'多' if is_more else '少'}{number}{unit}"
 
 
-def _moved(name: str, unit: str, moved: int) -> str:
-    return f"再多 {abs(moved)} {unit}{_answer(name, is_more=moved > 0)}"
+def _moved_by(name: str, unit: str, moved: int) -> str:
+    return _moved(name, unit, f" {abs(moved)} ", is_more=moved > 0)
 
 
 def people(*, is_people: bool) -> str:
@@ -385,25 +385,28 @@ def people(*, is_people: bool) -> str:
 
 def points_after(name: str, unit: str, moved: int, counts: tuple[int, int], points: Decimal) -> str:
     """Return the points after some more people (below 0: fewer) are counted in the same base."""
-    told = f"{_moved(name, unit, moved)}（{counts[0]}/{counts[1]}），得分变为 {points} 分"
-    return (
-        told if abs(moved) == 1 else f"{_moved(name, unit, moved // abs(moved))}，得分不变；{told}"
-    )
+    told = f"{_moved_by(name, unit, moved)}（{counts[0]}/{counts[1]}），得分变为 {points} 分"
+    if abs(moved) == 1:
+        return told
+    return f"{_moved(name, unit, ' 1 ', is_more=moved > 0)}，得分不变；{told}"
 
 
 def points_stay(name: str, unit: str, *, is_more: bool) -> str:
     """Return that no number of people in one direction changes the points."""
-    return f"不论再多几{unit}{_answer(name, is_more=is_more)}，得分都不变"
+    return f"不论{_moved(name, unit, '几', is_more=is_more)}，得分都不变"
 
 
 def grade_after(
     name: str, unit: str, moved: int, counts: tuple[int, int], grades: Sequence[str]
 ) -> str:
     """Return the grade after some more people (below 0: fewer) are counted, all else as it is."""
-    return f"{_moved(name, unit, moved)}（{counts[0]}/{counts[1]}），等级变为“{'、'.join(grades)}”"
+    return (
+        f"{_moved_by(name, unit, moved)}（{counts[0]}/{counts[1]}），等级变为“{'、'.join(grades)}”"
+    )
 
 
 NOT_IN_PEOPLE = "这个率由几道题平均、折算或加权得出，不是分子除以基数，不能换算成人数"
+SEVERAL_PARTS = "得分由清单的几个部分合成，不逐人推算"
 GRADE_NOT_COMPLETE = "还有指标缺测量，等级未定，先补齐测量"
 NO_INTERVAL = "测量值没有区间"
 UNREADABLE_INTERVAL = "区间没有宽度、宽到没有信息，或没有写明置信度，不能由它推算样本量"

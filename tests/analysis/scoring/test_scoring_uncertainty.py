@@ -384,6 +384,13 @@ def test_a_mean_of_rates_is_not_counted_in_people() -> None:
     assert found.sentences[0].startswith("这个率由几道题平均、折算或加权得出")
 
 
+def test_a_list_of_parts_is_settled_by_interviews_but_not_counted_in_people() -> None:
+    found = {"praise": rate(48, 60), "complaint": rate(3, 60)}
+    several = outlook(BOTH_WAYS, "1", Parts(found))
+    assert several.sentences[0] == "得分由清单的几个部分合成，不逐人推算"
+    assert several.settling.more
+
+
 def test_answers_of_the_same_people_are_not_called_people() -> None:
     found = outlook(
         RESIDENTS, "satisfaction", Rate(153, 180, Fraction(17, 20), "d", respondents=60)
@@ -394,6 +401,8 @@ def test_answers_of_the_same_people_are_not_called_people() -> None:
 def test_other_indicators_are_named_by_what_they_count() -> None:
     found = uncertainty(sheet_of(PAIR, _2=rate(80, 100)))
     assert found.outlooks[0].sentences[0].startswith("再多 1 人不知晓")
+    complaints = outlook(CITY, "B31", rate(100, 100)).sentences
+    assert complaints[0] == "不论分子再少几人，得分都不变"
 
 
 # More interviews
