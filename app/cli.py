@@ -20,6 +20,7 @@ from waitress import serve as serve_forever
 
 from analysis.rates import GroupStatus, Rate
 from analysis.scoring.text import sheet_text
+from analysis.scoring.uncertainty import sheet_dict
 from app import demo
 from app.access import record
 from app.config import LARGEST_BODY, Mode, Settings, settings
@@ -572,7 +573,7 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
         sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
     if as_json:
-        click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(sheet_dict(sheet), ensure_ascii=False, indent=2))
     else:
         click.echo(sheet_text(sheet))
 

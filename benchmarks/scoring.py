@@ -12,6 +12,7 @@ from fractions import Fraction
 from analysis.scoring import feed
 from analysis.scoring.rubric import Rubric, load_bundled
 from analysis.scoring.score import ScoreSheet, score
+from analysis.scoring.uncertainty import uncertainty
 
 TOWNSHIPS = 31
 RUBRIC = "huoqiu-2020-ankang-code"
@@ -20,6 +21,8 @@ RUBRIC = "huoqiu-2020-ankang-code"
 def made_feed(township: int) -> str:
     """Return a township's feed; each township has other figures."""
     satisfied = 80 + township % 20
+    low, high = Decimal(satisfied - 8) / 100, min(Decimal(1), Decimal(satisfied + 7) / 100)
+    sampled = feed.Interval(low, high, "wilson", Decimal("0.95"))
     use = {
         "claimed": feed.Ratio(Decimal(50 + township), Decimal(100)),
         "verified": feed.Ratio(Decimal(township), Decimal(5)),
@@ -36,7 +39,7 @@ def made_feed(township: int) -> str:
         "6": feed.Count(township // 30),
         "7": feed.Judgement(Decimal(township % 7), "评价组", "按完成时间"),
         "9": feed.Ticks({"cleared": True}),
-        "10": feed.Rate(satisfied, 100, Fraction(satisfied, 100), "满意人数占比"),
+        "10": feed.Rate(satisfied, 100, Fraction(satisfied, 100), "满意人数占比", sampled),
     }
     measurements = tuple(feed.Measurement(code, content) for code, content in contents.items())
     survey = feed.SurveyRef(str(township), f"第 {township} 个乡镇", "bench/1")
@@ -65,12 +68,17 @@ def main() -> None:
         start = time.perf_counter()
         sheets = ranked(rubric, texts)
         seconds.append(time.perf_counter() - start)
+    start = time.perf_counter()
+    asked = [uncertainty(sheet) for sheet in sheets]
+    left_open = (time.perf_counter() - start) * 1000
+    assert all(each.total is not None for each in asked)
     totals = [_total(sheet) for sheet in sheets]
     assert len(sheets) == TOWNSHIPS
     assert totals == sorted(totals, reverse=True)
     median, slowest = statistics.median(seconds) * 1000, max(seconds) * 1000
     print(f"{TOWNSHIPS} townships x {len(rubric.indicators)} indicators, {chosen.rounds} rounds")
     print(f"median {median:.1f} ms, slowest {slowest:.1f} ms; totals {totals[-1]} to {totals[0]}")
+    print(f"what the samples leave open, all sheets once: {left_open:.1f} ms")
 
 
 if __name__ == "__main__":

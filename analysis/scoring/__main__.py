@@ -16,6 +16,7 @@ from analysis.scoring.feed import FeedError
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load, load_bundled
 from analysis.scoring.score import ScoreError, score
 from analysis.scoring.text import findings_text, rubrics_text, sheet_text
+from analysis.scoring.uncertainty import sheet_dict
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 def _score(chosen: argparse.Namespace) -> str:
     rubric = _rubric(chosen.rubric)
     sheet = score(rubric, _feed(chosen.feed).measurements)
-    return _json(sheet.to_dict()) if chosen.json else sheet_text(sheet)
+    return _json(sheet_dict(sheet)) if chosen.json else sheet_text(sheet)
 
 
 def _audit(chosen: argparse.Namespace) -> str:

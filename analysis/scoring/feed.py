@@ -57,7 +57,8 @@ class Rate:
 
     `value` is the rate; for a composite of several questions it need not be numerator ÷ base.
     `left_out` counts, by reason, the answers outside the base; `seal` is the digest of the
-    sealed survey, None until it is sealed.
+    sealed survey, None until it is sealed. `respondents` is how many people gave the answers in
+    the base; None says that the base counts people.
     """
 
     numerator: int
@@ -69,6 +70,7 @@ class Rate:
     survey: str = ""
     seal: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    respondents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +393,11 @@ def _rate(fields: Fields) -> Rate:
         survey=fields.text_or_empty("survey"),
         seal=_or_none(fields, "seal"),
         left_out=fields.counts("left_out"),
+        respondents=fields.integer("respondents") if fields.has("respondents") else None,
     )
+    fields.skip_null("respondents")
+    if rate.respondents == 0:
+        fields.refuse("respondents", "没有人作答，率不可计算")
     if rate.base == 0:
         fields.refuse("base", "基数是 0，率不可计算")
     if rate.numerator > rate.base:
@@ -528,6 +534,7 @@ def _rate_json(rate: Rate) -> dict[str, object]:
         "survey": rate.survey,
         "seal": rate.seal,
         "left_out": dict(rate.left_out),
+        **({} if rate.respondents is None else {"respondents": rate.respondents}),
     }
 
 

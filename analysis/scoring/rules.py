@@ -388,6 +388,17 @@ def full_points(rule: Rule) -> Fraction | None:
     return None if isinstance(rule, Unknown) else rule.full
 
 
+def rises(rule: Rule) -> bool:
+    """Whether more of the rate gives no fewer points; else it gives no more of them."""
+    match rule:
+        case Proportional() | Deduct():
+            return rule.better is Better.HIGH
+        case Bands():
+            return rule.bands[0].points >= rule.bands[-1].points
+        case _:
+            return True
+
+
 def points(rule: Rule, value: Value) -> Points:
     """Return the exact points a rule gives to a value.
 

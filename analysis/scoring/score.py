@@ -3,14 +3,14 @@
 What was not measured is missing and never 0: sums show what is certain and what is possible.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import assert_never
 
-from analysis.scoring import feed, wording
+from analysis.scoring import feed, sampling, wording
 from analysis.scoring.audit import (
     FindingKind,
     allows,
@@ -84,9 +84,11 @@ class Alternative:
 
     reading: str
     reason: str
+    criteria: str
     points: Fraction
     shown: Decimal
     working: str
+    interval: Range | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Sum:
 
     `points` sums the shown points, as the documents do; `weight` leaves bonuses and penalties
     out. `sampled` spreads it by the intervals of the measurements; None where no measurement has
-    one.
+    one. `surveys` is how many surveys' errors were joined as independent.
     """
 
     path: tuple[str, ...]
@@ -139,6 +141,7 @@ class Sum:
     points: Range
     sampled: Range | None
     missing: tuple[str, ...]
+    surveys: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +206,9 @@ def score(rubric: Rubric, measurements: Iterable[Measurement]) -> ScoreSheet:
     lines = tuple(_line(indicator, by_code.get(indicator.code)) for indicator in rubric.indicators)
     if rubric.scope is Scope.PARTIAL:
         return ScoreSheet(rubric, lines, (), None, None)
-    zero = rubric.rounding.show(Fraction(0))
-    subtotals = tuple(_sum(rubric, path, lines, zero) for path in _paths(rubric))
-    total = _sum(rubric, (), lines, zero)
-    return ScoreSheet(rubric, lines, subtotals, total, _grade(rubric, total))
+    subtotals = tuple(_sum(rubric, path, lines) for path in _paths(rubric))
+    total = total_of(rubric, lines)
+    return ScoreSheet(rubric, lines, subtotals, total, grade_of(rubric, total))
 
 
 def _by_code(rubric: Rubric, measurements: Iterable[Measurement]) -> dict[str, Measurement]:
@@ -249,7 +251,7 @@ def _scored(indicator: Indicator, measurement: Measurement) -> Line:
         points=result.value - _start(indicator),
         shown=shown,
         working=_working(indicator, indicator.rule, measurement, result),
-        interval=_interval(indicator, measurement),
+        interval=interval_of(indicator, indicator.rule, measurement),
         alternatives=_alternatives(indicator, measurement),
         differences=_differences(indicator, measurement, abs(shown)),
         overflow=indicator.rounding.show(result.overflow),
@@ -293,45 +295,29 @@ def _after_conditions(
     return under_conditions(result, full, indicator.conditions, measurement.conditions)
 
 
-def _own(rate: feed.Rate) -> Fraction:
-    return rate.value
-
-
-def _value(
-    indicator: Indicator,
-    rule: Rule,
-    measurement: Measurement,
-    of_rate: Callable[[feed.Rate], Fraction] = _own,
-) -> Value:
-    """Return what the rule scores; `of_rate` takes a rate's value, or an end of its interval."""
+def _value(indicator: Indicator, rule: Rule, measurement: Measurement) -> Value:
     match measurement.content:
         case feed.Rate() | feed.Ratio() | feed.Judgement() as content:
-            return _measured(indicator, content, of_rate)
+            return _measured(indicator, content)
         case feed.Count(count, parts):
             return Parts(parts) if count is None else _counted(rule, count)
         case feed.Ticks(ticks):
             return Parts(ticks)
         case feed.Parts(parts):
-            return Parts({name: _part(indicator, parts[name], of_rate) for name in parts})
+            return Parts({name: _part(indicator, parts[name]) for name in parts})
         case _:
             assert_never(measurement.content)
 
 
-def _part(
-    indicator: Indicator, content: feed.PartContent, of_rate: Callable[[feed.Rate], Fraction]
-) -> PartValue:
-    return content if isinstance(content, int) else _measured(indicator, content, of_rate)
+def _part(indicator: Indicator, content: feed.PartContent) -> PartValue:
+    return content if isinstance(content, int) else _measured(indicator, content)
 
 
 def _measured(
-    indicator: Indicator,
-    content: feed.Rate | feed.Ratio | feed.Judgement,
-    of_rate: Callable[[feed.Rate], Fraction],
+    indicator: Indicator, content: feed.Rate | feed.Ratio | feed.Judgement
 ) -> Fraction | Judged:
     match content:
-        case feed.Rate():
-            return indicator.rounding.enter(of_rate(content))
-        case feed.Ratio():
+        case feed.Rate() | feed.Ratio():
             return indicator.rounding.enter(content.value)
         case feed.Judgement(given, author, reason):
             return Judged(Fraction(given), author, reason)
@@ -363,42 +349,40 @@ def _subject(
         case feed.Judgement(reason=reason):
             return reason
         case _ if rate is not None:
-            return f"{indicator.name} {wording.measured(rate, _unit(rule))}"
+            return f"{indicator.name} {wording.measured(rate, unit_of(rule))}"
         case _:
             return indicator.name
 
 
-def _unit(rule: Rule) -> str:
+def unit_of(rule: Rule) -> str:
+    """Return what the rule counts; empty for a share."""
     return rule.unit if isinstance(rule, Bands) else ""
 
 
-def _interval(indicator: Indicator, measurement: Measurement) -> Range | None:
-    if not any(each.interval for each in _rates(measurement)):
+def shown_points(indicator: Indicator, rule: Rule, measurement: Measurement) -> Decimal:
+    """Return the points that a measurement gets, as they are shown.
+
+    Raises: `ScoreError` when the rule cannot score this kind of measurement.
+    """
+    return _shown(indicator, _points(indicator, rule, measurement))
+
+
+def interval_of(indicator: Indicator, rule: Rule, measurement: Measurement) -> Range | None:
+    """Return the fewest and the most points that the intervals of the rates allow.
+
+    A weighted interval may leave out the raw rate; the points of the rate itself are always in.
+    """
+    if not sampling.surveys_of(measurement):
         return None
-    ends = [_shown_at(indicator, measurement, of_rate) for of_rate in (_low_end, _high_end)]
+    ends = [
+        shown_points(indicator, rule, each)
+        for each in (
+            measurement,
+            sampling.at_end(rule, measurement, is_best=False),
+            sampling.at_end(rule, measurement, is_best=True),
+        )
+    ]
     return Range(min(ends), max(ends))
-
-
-def _rates(measurement: Measurement) -> list[feed.Rate]:
-    content = measurement.content
-    measured = content.parts.values() if isinstance(content, feed.Parts) else (content,)
-    return [each for each in measured if isinstance(each, feed.Rate)]
-
-
-def _low_end(rate: feed.Rate) -> Fraction:
-    return rate.value if rate.interval is None else Fraction(rate.interval.low)
-
-
-def _high_end(rate: feed.Rate) -> Fraction:
-    return rate.value if rate.interval is None else Fraction(rate.interval.high)
-
-
-def _shown_at(
-    indicator: Indicator, measurement: Measurement, of_rate: Callable[[feed.Rate], Fraction]
-) -> Decimal:
-    rule = indicator.rule
-    at_end = points(rule, _value(indicator, rule, measurement, of_rate))
-    return _shown(indicator, _after_conditions(indicator, rule, measurement, at_end))
 
 
 def _alternatives(indicator: Indicator, measurement: Measurement) -> tuple[Alternative, ...]:
@@ -420,9 +404,11 @@ def _alternative(
     return Alternative(
         reading=reading.id,
         reason=reading.reason,
+        criteria=reading.criteria,
         points=result.value,
         shown=indicator.rounding.show(result.value),
         working=_working(indicator, reading.rule, measurement, result),
+        interval=interval_of(indicator, reading.rule, measurement),
     )
 
 
@@ -456,7 +442,7 @@ def _moved(indicator: Indicator, measurement: Measurement) -> tuple[str, ...]:
     return tuple(
         wording.other_measurement(
             measurement_text(indicator, printed),
-            wording.measured(content.value, _unit(indicator.rule)),
+            wording.measured(content.value, unit_of(indicator.rule)),
         )
         for printed in indicator.published.measurements
         if printed.figures and not allows(printed, content.value)
@@ -474,7 +460,13 @@ def _paths(rubric: Rubric) -> list[tuple[str, ...]]:
     )
 
 
-def _sum(rubric: Rubric, path: tuple[str, ...], lines: tuple[Line, ...], zero: Decimal) -> Sum:
+def total_of(rubric: Rubric, lines: Sequence[Line]) -> Sum:
+    """Return the total of these lines, with its caps and with what overflows into it."""
+    return _sum(rubric, (), lines)
+
+
+def _sum(rubric: Rubric, path: tuple[str, ...], lines: Sequence[Line]) -> Sum:
+    zero = rubric.rounding.show(Fraction(0))
     below = [line for line in lines if line.indicator.path[: len(path)] == path]
     # What overflows is taken off the total of the whole rubric, not off a level.
     over = sum((line.overflow for line in below), zero) if not path else zero
@@ -484,14 +476,15 @@ def _sum(rubric: Rubric, path: tuple[str, ...], lines: tuple[Line, ...], zero: D
         amounts = ((line.indicator.role, amount(line)) for line in below)
         return zero + rubric.adjustments.total(amounts) - over
 
+    points_range = Range(summed(_line_low), summed(_line_high))
+    groups = _independent(below)
     return Sum(
         path=path,
         weight=sum((indicator.weight for indicator in base), Decimal(0)),
-        points=Range(summed(_line_low), summed(_line_high)),
-        sampled=Range(summed(_sampled_low), summed(_sampled_high))
-        if any(line.interval for line in below)
-        else None,
+        points=points_range,
+        sampled=_sampled(points_range, groups, summed),
         missing=tuple(line.indicator.code for line in below if line.state is not State.SCORED),
+        surveys=len(groups),
     )
 
 
@@ -503,7 +496,6 @@ def _line_high(line: Line) -> Decimal:
     return line.high
 
 
-# The ends are added as if all rates erred together, which is the widest that can be.
 def _sampled_low(line: Line) -> Decimal:
     return line.interval.low if line.interval else line.low
 
@@ -512,7 +504,44 @@ def _sampled_high(line: Line) -> Decimal:
     return line.interval.high if line.interval else line.high
 
 
-def _grade(rubric: Rubric, total: Sum) -> GradeResult | None:
+def _independent(lines: Sequence[Line]) -> tuple[frozenset[str], ...]:
+    surveys = {
+        line.indicator.code: sampling.surveys_of(line.measurement)
+        for line in lines
+        if line.interval and line.measurement
+    }
+    return sampling.apart(surveys) if surveys else ()
+
+
+_End = Callable[[Line], Decimal]
+
+
+def _sampled(
+    points_range: Range,
+    groups: Sequence[frozenset[str]],
+    summed: Callable[[_End], Decimal],
+) -> Range | None:
+    """Spread a sum by the intervals of its lines; None where none of them has one.
+
+    What one survey measured is moved together, end by end, through the sum with its caps: the
+    same people answered, and nobody says how their answers hang together. How far that takes the
+    sum is then joined over the surveys as independent (decision 28), and never passes the sum of
+    all ends.
+    """
+    if not groups:
+        return None
+
+    def reached(group: frozenset[str], own: _End, end: _End) -> Decimal:
+        return summed(lambda line: end(line) if line.indicator.code in group else own(line))
+
+    low, high = points_range.low, points_range.high
+    down = sampling.together([low - reached(group, _line_low, _sampled_low) for group in groups])
+    up = sampling.together([reached(group, _line_high, _sampled_high) - high for group in groups])
+    return Range(max(summed(_sampled_low), low - down), min(summed(_sampled_high), high + up))
+
+
+def grade_of(rubric: Rubric, total: Sum) -> GradeResult | None:
+    """Return the grade of a total; None where the rubric has no grades."""
     if not rubric.grades:
         return None
     low, high = total.points.low, total.points.high
@@ -542,7 +571,7 @@ def _line_dict(line: Line) -> dict[str, object]:
         "shown": None if line.shown is None else str(line.shown),
         "overflow": str(line.overflow),
         "working": line.working,
-        "interval": None if line.interval is None else _range_dict(line.interval),
+        "interval": _range_or_none(line.interval),
         "measurement": None if line.measurement is None else feed.as_json(line.measurement),
         "alternatives": [_alternative_dict(each) for each in line.alternatives],
         "published": _published_dict(indicator),
@@ -551,12 +580,13 @@ def _line_dict(line: Line) -> dict[str, object]:
     }
 
 
-def _alternative_dict(alternative: Alternative) -> dict[str, str]:
+def _alternative_dict(alternative: Alternative) -> dict[str, object]:
     return {
         "reading": alternative.reading,
         "reason": alternative.reason,
         "points": str(alternative.points),
         "shown": str(alternative.shown),
+        "interval": _range_or_none(alternative.interval),
         "working": alternative.working,
     }
 
@@ -572,8 +602,8 @@ def _published_dict(indicator: Indicator) -> dict[str, object]:
     }
 
 
-def _range_dict(points_range: Range) -> dict[str, str]:
-    return {"low": str(points_range.low), "high": str(points_range.high)}
+def _range_or_none(found: Range | None) -> dict[str, str] | None:
+    return None if found is None else {"low": str(found.low), "high": str(found.high)}
 
 
 def _sum_dict(each: Sum) -> dict[str, object]:
@@ -582,7 +612,8 @@ def _sum_dict(each: Sum) -> dict[str, object]:
         "weight": str(each.weight),
         "certain": str(each.points.low),
         "possible": str(each.points.high),
-        "sampled": None if each.sampled is None else _range_dict(each.sampled),
+        "sampled": _range_or_none(each.sampled),
+        "independent_surveys": each.surveys,
         "missing": list(each.missing),
     }
 

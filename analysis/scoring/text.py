@@ -7,6 +7,7 @@ from analysis.scoring import wording
 from analysis.scoring.audit import Change, Effect, Finding, FindingKind
 from analysis.scoring.rubric import Rubric, Scope
 from analysis.scoring.score import Line, ScoreSheet, Sum
+from analysis.scoring.uncertainty import Outlook, uncertainty
 
 GAP = "  "
 KINDS = {
@@ -36,14 +37,18 @@ KINDS = {
 
 def sheet_text(sheet: ScoreSheet) -> str:
     """Lay a score sheet out: a line per indicator with its working, then sums and grade."""
-    rows = [row for line in sheet.lines for row in _line_rows(line)]
+    left_open = uncertainty(sheet)
+    outlooks = left_open.by_code
+    rows = [
+        row for line in sheet.lines for row in _line_rows(line, outlooks.get(line.indicator.code))
+    ]
     blocks = [sheet.rubric.title, table(rows)]
     if sheet.total is not None:
         blocks.append(table([_sum_row(each) for each in (*sheet.subtotals, sheet.total)]))
     if sheet.grade is not None:
         blocks.append(wording.grade_line(sheet.grade.settled, sheet.grade.possible))
         blocks.extend(sheet.grade.questions)
-        blocks.append(wording.sampled_grades(sheet.grade.sampled))
+    blocks.append("\n".join(left_open.sentences))
     published = sheet.rubric.published
     if published.total_points is not None:
         blocks.append(wording.published_total(published.total_points, published.grade))
@@ -51,7 +56,7 @@ def sheet_text(sheet: ScoreSheet) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _line_rows(line: Line) -> list[list[str]]:
+def _line_rows(line: Line, outlook: Outlook | None) -> list[list[str]]:
     indicator = line.indicator
     first = [
         indicator.code,
@@ -61,6 +66,7 @@ def _line_rows(line: Line) -> list[list[str]]:
     ]
     notes = [
         *([wording.interval(line.interval.low, line.interval.high)] if line.interval else []),
+        *(outlook.sentences if outlook else ()),
         *_readings(line),
         *line.differences,
     ]
@@ -68,14 +74,13 @@ def _line_rows(line: Line) -> list[list[str]]:
 
 
 def _readings(line: Line) -> list[str]:
-    """Tell what the other readings give; those that change nothing in one line."""
-    same = [each.reading for each in line.alternatives if each.shown == line.shown]
-    told = [
-        wording.other_reading(each.reading, each.working)
+    """Tell one by one what the other readings give, also where they change nothing."""
+    return [
+        wording.same_reading(each.reading, each.shown)
+        if each.shown == line.shown
+        else wording.other_reading(each.reading, each.working)
         for each in line.alternatives
-        if each.shown != line.shown
     ]
-    return [*told, *([wording.same_readings(same)] if same else [])]
 
 
 def _sum_row(each: Sum) -> list[str]:

@@ -299,11 +299,6 @@ def grade_question(low: Decimal, high: Decimal, below: str, above: str) -> str:
     return f"总分 {where} 分可能落在“{below}”与“{above}”之间的空档，等级标准没有规定，应按哪一档？"
 
 
-def sampled_grades(grades: Sequence[str]) -> str:
-    """Return whether the sampling error could change the grade; empty where it could not."""
-    return "" if len(grades) < 2 else f"计入抽样误差，等级可能是：{'、'.join(grades)}"
-
-
 def published_total(total: Decimal, grade: str) -> str:
     """Return the printed total and grade, as a line under a score sheet."""
     return f"文件印的总分是 {total} 分" + (f"，等级“{grade}”" if grade else "")
@@ -346,9 +341,160 @@ def other_reading(reading: str, text: str) -> str:
     return f"另一读法（{reading}）：{text}"
 
 
-def same_readings(readings: Sequence[str]) -> str:
-    """Return which other readings give the same points."""
-    return f"另一读法（{'、'.join(readings)}）：得分相同"
+def same_reading(reading: str, shown: Decimal) -> str:
+    """Return that another reading of the criteria gives the same points."""
+    return f"另一读法（{reading}）：得分相同，{shown} 分"
+
+
+# What sampling leaves open
+
+JOINED = "不同调查的误差按相互独立合并（各调查的偏离平方和开方，即 MOVER 法）"
+MOVED_TOGETHER = "误差按同升同降相加，这是偏宽的算法"
+
+
+def joined(surveys: int) -> str:
+    """Return how the intervals of a sum's parts were put together; empty where none has one."""
+    if not surveys:
+        return ""
+    same = "同一调查测得的各项" if surveys > 1 else "各项"
+    return f"总分的区间：{same}{MOVED_TOGETHER}{f'；{JOINED}' if surveys > 1 else ''}"
+
+
+def grade_in_sample(grades: Sequence[str]) -> str:
+    """Return whether sampling error could change the grade."""
+    if len(grades) > 1:
+        return f"计入抽样误差，等级可能改变，可能是：{'、'.join(grades)}"
+    return f"计入抽样误差，等级不变：{grades[0]}"
+
+
+def _moved(name: str, unit: str, number: str, *, is_more: bool) -> str:
+    for word in ("满意", "知晓"):
+        if word in name:
+            return f"再多{number}{unit}{word if is_more else f'不{word}'}"
+    return f"分子再{'多' if is_more else '少'}{number}{unit}"
+
+
+def _moved_by(name: str, unit: str, moved: int) -> str:
+    return _moved(name, unit, f" {abs(moved)} ", is_more=moved > 0)
+
+
+def people(*, is_people: bool) -> str:
+    """Return what the base of a rate counts."""
+    return "人" if is_people else "次回答"
+
+
+def points_after(name: str, unit: str, moved: int, counts: tuple[int, int], points: Decimal) -> str:
+    """Return the points after some more people (below 0: fewer) are counted in the same base."""
+    told = f"{_moved_by(name, unit, moved)}（{counts[0]}/{counts[1]}），得分变为 {points} 分"
+    if abs(moved) == 1:
+        return told
+    return f"{_moved(name, unit, ' 1 ', is_more=moved > 0)}，得分不变；{told}"
+
+
+def points_stay(name: str, unit: str, *, is_more: bool) -> str:
+    """Return that no number of people in one direction changes the points."""
+    return f"不论{_moved(name, unit, '几', is_more=is_more)}，得分都不变"
+
+
+def grade_after(
+    name: str, unit: str, moved: int, counts: tuple[int, int], grades: Sequence[str]
+) -> str:
+    """Return the grade after some more people (below 0: fewer) are counted, all else as it is."""
+    return (
+        f"{_moved_by(name, unit, moved)}（{counts[0]}/{counts[1]}），等级变为“{'、'.join(grades)}”"
+    )
+
+
+NOT_IN_PEOPLE = "这个率由几道题平均、折算或加权得出，不是分子除以基数，不能换算成人数"
+SEVERAL_PARTS = "得分由清单的几个部分合成，不逐人推算"
+GRADE_NOT_COMPLETE = "还有指标缺测量，等级未定，先补齐测量"
+NO_INTERVAL = "测量值没有区间"
+UNREADABLE_INTERVAL = "区间没有宽度、宽到没有信息，或没有写明置信度，不能由它推算样本量"
+NEAR_STEP = "测量值正在得分跳变处，无法只靠增加访问解决"
+NEAR_GRADE = "总分正在等级界线上，无法只靠增加访问解决"
+
+
+def points_settled(within: Decimal) -> str:
+    """Return that the points are known closely enough."""
+    return f"得分已知到 ±{within} 分以内，不必增加访问"
+
+
+def points_need(within: Decimal, more: int) -> str:
+    """Return how many more interviews would settle the points."""
+    return f"要把得分确定到 ±{within} 分，按现在的率约需再访问 {more} 人"
+
+
+def points_open(within: Decimal, reason: str) -> str:
+    """Return why no number of interviews can be named that would settle the points."""
+    return f"能否确定到 ±{within} 分：{reason}"
+
+
+def grade_needs(more: int, surveys: int) -> str:
+    """Return how many more interviews would settle the grade."""
+    spread = "（各调查按同一倍数增加，合计）" if surveys > 1 else ""
+    return f"要使抽样误差不再影响等级，按现在的率约需再访问 {more} 人{spread}"
+
+
+def grade_open(reason: str) -> str:
+    """Return why no number of interviews can be named that would settle the grade."""
+    return f"等级能否确定：{reason}"
+
+
+GRADE_SETTLED = "抽样误差不影响等级，不必为等级增加访问"
+
+
+# A line as the annexes print it
+
+
+def rounding(used: Rounding) -> str:
+    """Return how points are rounded."""
+    modes = {
+        RoundingMode.HALF_UP: "四舍五入",
+        RoundingMode.HALF_EVEN: "四舍六入五成双",
+        RoundingMode.DOWN: "只舍不入",
+    }
+    first = (
+        "率不先取位"
+        if used.round_rate_first is None
+        else f"百分数先四舍五入到 {used.round_rate_first} 位小数"
+    )
+    return f"得分取 {used.places} 位小数，{modes[used.mode]}；{first}"
+
+
+def measured_ratio(amount: Decimal, of: Decimal, unit: str) -> str:
+    """Return a ratio as measured: two amounts with their quotient, a percentage or a number."""
+    exact = Fraction(amount) / Fraction(of)
+    if of == 1:
+        return measured(exact, unit)
+    return f"{amount}/{of} = {measured(exact, unit)}"
+
+
+def judged(points: Decimal, author: str, reason: str) -> str:
+    """Return what a person gave, and why."""
+    return f"{author}评定 {points} 分：{reason}"
+
+
+def number_of(count: int, unit: str) -> str:
+    """Return a number of what the bands count, or of cases."""
+    return f"{count} {unit or '例'}"
+
+
+def of_part(name: str, told: str) -> str:
+    """Return what was found of one part."""
+    return f"{name}：{told}"
+
+
+def deduction(deducted: Decimal, full: Fraction, weight: Decimal) -> str:
+    """Return what was taken off the most that the criteria give, and where that is no weight."""
+    taken = f"扣 {deducted} 分" if deducted else "不扣分"
+    if full == weight:
+        return taken
+    return f"{taken}（评分标准最多给 {number(full)} 分，分值印的是 {weight} 分）"
+
+
+def overflowed(overflow: Decimal) -> str:
+    """Return what is taken off the total besides."""
+    return f"另在总分上扣 {overflow} 分"
 
 
 # Findings of an audit

@@ -19,6 +19,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
+from analysis.scoring import annex, uncertainty
 from analysis.scoring import feed as feeds
 from app.access import current_staff, record
 from app.attachments import FORMS, attachment
@@ -408,12 +409,14 @@ def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
     """Show the score sheet: every point with its working, beside what the report printed."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
-    rubric = evaluating.find_rubric(rubric_id)
+    sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
     return render_template(
         "desk/scores.html",
         evidence=evidence,
         survey=evidence.survey,
-        sheet=evaluating.score_survey(evidence, rubric),
+        sheet=sheet,
+        annex=annex(sheet),
+        left_open=uncertainty(sheet),
     )
 
 

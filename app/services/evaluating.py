@@ -94,6 +94,7 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         survey=str(evidence.survey.id),
         seal=evidence.stand.digest,
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
+        respondents=None if rate.respondents == rate.base else rate.respondents,
     )
     return feed.Measurement(code, content, source=evidence.survey.title)
 

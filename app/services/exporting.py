@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from analysis.rates import GroupStatus, Rate
-from analysis.scoring.score import Line, ScoreSheet, State, Sum
+from analysis.scoring.annex import Row, annex
+from analysis.scoring.rules import Role
+from analysis.scoring.score import Alternative, ScoreSheet, State, Sum
+from analysis.scoring.uncertainty import Outlook, Uncertainty, uncertainty
 from app.errors import Sentence
 from app.errors import say as _
 from app.formats import decimal, instant
@@ -195,33 +198,84 @@ def _number(value: float | None) -> Value:
 
 
 def score_sheets(evidence: Evidence, sheet: ScoreSheet) -> list[Sheet]:
-    """Return a score sheet as two tables: each indicator with its working, and the sums."""
+    """Return a score sheet as three tables: the annex, the sums, and what the sample leaves open.
+
+    In the annex every row repeats the names of its levels, so that it can be sorted and filtered.
+    """
+    laid_out, left_open = annex(sheet), uncertainty(sheet)
     lines = Sheet(
         _("评分表"),
         (
             *_SURVEY,
             _("编号"),
-            _("上级指标"),
-            _("指标"),
+            *_level_headings(laid_out.depth),
+            _("类别"),
             _("分值"),
+            _("评分标准"),
+            _("实际完成"),
             _("得分"),
+            _("扣分"),
+            _("扣分明细"),
             _("得分下限"),
             _("得分上限"),
             _("状态"),
-            _("怎么来的"),
+            _("总分另扣"),
+            _("离下一档多远、还要访问多少"),
             _("另一种读法"),
             _("与报告不同之处"),
             _("报告公布"),
+            _("取位"),
             _("备注"),
         ),
-        [(*_survey(evidence), *_line_cells(line)) for line in sheet.lines],
+        [
+            (
+                *_survey(evidence),
+                row.line.indicator.code,
+                *_levels(row.levels, laid_out.depth),
+                *_line_cells(row, left_open.by_code.get(row.line.indicator.code)),
+            )
+            for row in laid_out.rows
+        ],
     )
     sums = Sheet(
         _("小计和总分"),
-        (_("指标"), _("分值"), _("已确定"), _("最多可能"), _("缺测量的指标")),
+        (
+            _("指标"),
+            _("分值"),
+            _("已确定"),
+            _("最多可能"),
+            _("计入抽样误差的下限"),
+            _("计入抽样误差的上限"),
+            _("缺测量的指标"),
+        ),
         [_sum_cells(each) for each in (*sheet.subtotals, *([sheet.total] if sheet.total else []))],
     )
-    return [lines, sums]
+    return [lines, sums, _left_open(sheet, left_open)]
+
+
+def _left_open(sheet: ScoreSheet, left_open: Uncertainty) -> Sheet:
+    grade = sheet.grade
+    rows: list[tuple[Value, ...]] = []
+    if grade:
+        rows.append((_("等级"), grade.settled or "、".join(grade.possible)))
+        rows += [(_("要问清的"), question) for question in grade.questions]
+    rows += [(_("抽样误差"), sentence) for sentence in left_open.sentences]
+    return Sheet(_("等级和抽样误差"), (_("事项"), _("说明")), rows)
+
+
+_LEVELS = (_("一级指标"), _("二级指标"), _("三级指标"), _("四级指标"), _("五级指标"))
+
+
+def _level_headings(depth: int) -> list[Sentence]:
+    return [_LEVELS[place] if place < len(_LEVELS) else _("下级指标") for place in range(depth)]
+
+
+def _levels(names: Sequence[str], depth: int) -> list[Value]:
+    """Return a row's names, the indicator's own always in the last column."""
+    return [*names[:-1], *([None] * (depth - len(names))), names[-1]]
+
+
+_ROLES = {Role.BASE: _("基础分"), Role.BONUS: _("加分项"), Role.PENALTY: _("减分项")}
 
 
 _STATES = {
@@ -231,30 +285,41 @@ _STATES = {
 }
 
 
-def _line_cells(line: Line) -> tuple[Value, ...]:
+def _line_cells(row: Row, outlook: Outlook | None) -> tuple[Value, ...]:
+    line = row.line
     indicator, interval = line.indicator, line.interval
-    others = [f"{one.reading}：{one.working}（{one.reason}）" for one in line.alternatives]
+    others = [_reading(one) for one in line.alternatives]
     printed = [f"{one.points} {one.place}" for one in indicator.published.scores]
     return (
-        indicator.code,
-        " › ".join(indicator.path),
-        indicator.name,
+        _ROLES[indicator.role],
         indicator.weight,
+        indicator.criteria,
+        row.measured,
         line.shown,
+        row.deducted,
+        line.working,
         None if interval is None else interval.low,
         None if interval is None else interval.high,
         _STATES[line.state],
-        line.working,
+        line.overflow or None,
+        "\n".join(outlook.sentences) if outlook else "",
         "\n".join(others),
         "\n".join(line.differences) if line.measurement else "",
         "\n".join(printed),
+        row.rounding,
         indicator.note,
     )
 
 
+def _reading(other: Alternative) -> str:
+    interval = f" [{other.interval.low}, {other.interval.high}]" if other.interval else ""
+    return f"{other.reading} {other.shown}{interval}：{other.working}（{other.reason}）"
+
+
 def _sum_cells(each: Sum) -> tuple[Value, ...]:
     name: Sentence = " › ".join(each.path) or _("总分")
-    return name, each.weight, each.points.low, each.points.high, len(each.missing)
+    low, high = (each.sampled.low, each.sampled.high) if each.sampled else (None, None)
+    return name, each.weight, each.points.low, each.points.high, low, high, len(each.missing)
 
 
 def audit_sheet(entries: Sequence[AuditEntry], names: Mapping[str, Sentence]) -> Sheet:

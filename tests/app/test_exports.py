@@ -220,12 +220,13 @@ def test_frequencies_are_those_of_the_page(evaluator: Visitor, answered: Zone) -
 
 def test_a_score_sheet_keeps_working_and_sums(evaluator: Visitor, answered: Zone) -> None:
     path = f"/desk/surveys/{answered.survey}/scores/{RUBRIC}"
-    lines, _sums = read_xlsx(content(evaluator.get(f"{path}/sheet.xlsx"))).values()
+    lines, _sums, _left_open = read_xlsx(content(evaluator.get(f"{path}/sheet.xlsx"))).values()
     head = lines[0]
     shown = evaluator.get(path).text
     for row in lines[1:]:
         cells = dict(zip(head, row, strict=True))
-        assert str(cells["指标"]) in shown
+        assert str(cells["三级指标"]) in shown
+        assert "".join(str(cells["评分标准"]).split()) in "".join(shown.split())
         if cells["状态"] == "缺测量":
             assert cells["得分"] is None
 

@@ -70,7 +70,7 @@ def test_before_the_first_answer_nothing_is_scored(evaluator: Visitor, here: Zon
     page = evaluator.get(f"/desk/surveys/{here.survey}/scores/{RUBRIC}")
     lines = [row for row in page.html.all("tr") if row.attributes.get("id", "").startswith("C")]
     assert len(lines) == 32
-    assert {line.all("td")[1].text for line in lines} == {"缺测量"}
+    assert {line.all("td")[3].text for line in lines} == {"缺测量"}
 
 
 def test_an_answer_moves_the_rates(evaluator: Visitor, visitor: Visitor, here: Zone) -> None:
@@ -255,6 +255,42 @@ def test_every_point_shows_its_working(evaluator: Visitor, replayed: str) -> Non
     (line,) = page.html.all("tr", id="C31")
     assert "82/103 = 79.61% 低于 85%，得分 = 79.61% ÷ 85% × 5 = 4.68 分" in line.text
     assert "97.22%" in line.text
+
+
+def test_the_sheet_is_laid_out_as_the_annex_prints_it(evaluator: Visitor, replayed: str) -> None:
+    page = evaluator.get(f"{replayed}/scores/{RUBRIC}")
+    (line,) = page.html.all("tr", id="C31")
+    assert [cell.attributes["data-label"] for cell in line.all("td")] == [
+        "分值",
+        "评分标准",
+        "实际完成",
+        "得分",
+        "扣分明细",
+    ]
+    assert [cell.text for cell in line.all("td")][:1] == ["5"]
+    assert "低于85%：得分=知晓政策的居民占比/85%×5分" in line.all("td")[1].text
+    assert line.all("td")[2].text.startswith("82/103 = 79.61%")
+    assert line.all("td")[4].text.startswith("扣 0.32 分")
+    (first,) = page.html.all("tr", id="C01")
+    spans = [cell.attributes.get("rowspan") for cell in first.all("th")]
+    assert spans == ["24", "2", None]
+
+
+def test_the_sheet_says_what_the_sample_leaves_open(evaluator: Visitor, replayed: str) -> None:
+    page = evaluator.get(f"{replayed}/scores/{RUBRIC}")
+    (line,) = page.html.all("tr", id="C31")
+    assert "再多 1 人不知晓（81/103），得分变为 4.62 分" in line.text
+    assert "要把得分确定到 ±0.5 分，按现在的率约需再访问 6 人" in line.text
+    # Four questions of the same 103 people: answers, not people.
+    (several,) = page.html.all("tr", id="C32")
+    assert "再多 36 次回答不满意（329/412），得分变为 9.98 分" in several.text
+    assert "总分的区间：各项误差按同升同降相加" in page.text
+
+
+def test_every_reading_stands_beside_the_one_that_counts(evaluator: Visitor, replayed: str) -> None:
+    page = evaluator.get(f"{replayed}/scores/public-health-2021")
+    (line,) = page.html.all("tr", id="satisfaction")
+    assert "另一种读法的得分：不足一步不扣 4.80；不足一步按一步扣 4.60" in line.text
 
 
 def test_an_indicator_without_measurement_is_missing_and_not_zero(

@@ -279,7 +279,7 @@ def take_score_sheet(studio: Studio) -> bytes:
     page = studio.page(desktop())
     sign_in_evaluator(page, studio.site)
     scores(studio, page)
-    scroll_to(page.get_by_role("row", name="项目效益 › 社会效益", exact=True), 0)
+    scroll_to(page.locator("#C28"), 0)
     picture = page.screenshot()
     page.context.close()
     return picture

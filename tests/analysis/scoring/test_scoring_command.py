@@ -97,6 +97,23 @@ def test_score_prints_json(feed_path: Path) -> None:
     assert sheet["total"]["possible"] == "99.68"
 
 
+def test_score_says_what_the_sample_leaves_open(feed_path: Path) -> None:
+    shown = run("score", "beian-2020-public-health", str(feed_path)).stdout
+    (found,) = json.loads(
+        run("score", "beian-2020-public-health", str(feed_path), "--json").stdout
+    )["uncertainty"]["indicators"]
+    assert found["shifts"][0] == {
+        "people": -1,
+        "numerator": 81,
+        "base": 103,
+        "points": "4.62",
+        "grades": [],
+    }
+    assert [sentence for sentence in found["text"] if sentence not in shown] == []
+    assert "再多 1 人不知晓（81/103），得分变为 4.62 分" in found["text"]
+    assert "等级能否确定：还有指标缺测量，等级未定，先补齐测量" in shown
+
+
 def test_a_rubric_may_be_a_file(tmp_path: Path) -> None:
     rubric = ROOT / "analysis/scoring/rubrics/public-health-2021.toml"
     measurement = FEED["measurements"][0] | {"indicator": "satisfaction"}  # type: ignore[index]
@@ -117,11 +134,17 @@ def test_a_partial_rubric_says_that_it_has_no_total(tmp_path: Path, feed_path: P
 @pytest.mark.parametrize(
     ("satisfied", "told"),
     [
-        (51, ["另一读法（不足一步不扣、不足一步按一步扣）：得分相同"]),
+        (
+            51,
+            [
+                "另一读法（不足一步不扣）：得分相同，4.00 分",
+                "另一读法（不足一步按一步扣）：得分相同，4.00 分",
+            ],
+        ),
         (52, ["（不足一步不扣），扣 0.60 分", "（不足一步按一步扣），扣 0.80 分"]),
     ],
 )
-def test_other_readings_are_told_in_full_where_they_change_the_points(
+def test_other_readings_are_told_one_by_one(
     tmp_path: Path, satisfied: int, told: list[str]
 ) -> None:
     measured = FEED["measurements"][0] | {  # type: ignore[index]

@@ -124,6 +124,8 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     (RATE | {"interval": {**RATE["interval"], "deff": "2"}}, "interval.deff"),
     (RATE | {"seal": 5}, "seal"),
     (RATE | {"seal": ""}, "seal"),
+    (RATE | {"respondents": 0}, "respondents"),
+    (RATE | {"respondents": "60"}, "respondents"),
     (RATE | {"left_out": 3}, "left_out"),
     (RATE | {"left_out": {"空白": -1}}, "left_out.空白"),
     (RATE | {"source": None}, "source"),
@@ -206,6 +208,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "definition": "d",
     },
     RATE | {"interval": None, "seal": "ab12"},
+    RATE | {"respondents": 60},
     {"indicator": "1", "kind": "ratio", "value": "12"},
     {"indicator": "1", "kind": "count", "parts": {}},
     {"indicator": "1", "kind": "ticks", "ticks": {}},
@@ -279,6 +282,7 @@ RATES = st.integers(1, 10**6).flatmap(
         survey=st.text(),
         seal=st.none() | TEXTS,
         left_out=BY_NAME,
+        respondents=st.none() | st.integers(1, 10**6),
     )
 )
 RATIOS = st.builds(Ratio, AMOUNTS, st.decimals("0.5", 100, places=3))
