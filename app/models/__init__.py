@@ -11,6 +11,15 @@ from app.models.imported import (
     ImportMapping,
     ImportState,
 )
+from app.models.review import (
+    BackCheck,
+    BackCheckOutcome,
+    BackCheckPlan,
+    InclusionRule,
+    Review,
+    ReviewReason,
+    ReviewState,
+)
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -21,6 +30,9 @@ __all__ = [
     "Area",
     "Assistance",
     "AuditEntry",
+    "BackCheck",
+    "BackCheckOutcome",
+    "BackCheckPlan",
     "Base",
     "Batch",
     "Card",
@@ -32,12 +44,16 @@ __all__ = [
     "ImportMapping",
     "ImportState",
     "ImportedRow",
+    "InclusionRule",
     "Notice",
     "Origin",
     "Poster",
     "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
+    "Review",
+    "ReviewReason",
+    "ReviewState",
     "Role",
     "SignIn",
     "SignInOutcome",

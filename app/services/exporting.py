@@ -8,7 +8,7 @@ from analysis.rates import GroupStatus, Rate
 from analysis.scoring.score import Line, ScoreSheet, State, Sum
 from app.errors import Sentence
 from app.errors import say as _
-from app.formats import decimal, instant
+from app.formats import decimal, instant, late_rule_mark
 from app.models import AuditEntry
 from app.services.results import (
     Evidence,
@@ -20,12 +20,13 @@ from app.services.results import (
 from app.spreadsheets.writing import Percent, Sheet, Value
 from surveys.questionnaire import MeasureKind
 
-_SURVEY = (_("调查"), _("有效答卷"), _("其中重放"))
+_SURVEY = (_("调查"), _("有效答卷"), _("其中重放"), _("审核后不计入"), _("纳入规则"))
 
 
 def _survey(evidence: Evidence) -> tuple[Value, ...]:
     # In every row: tables of several surveys are put below each other, and a replay stays one.
-    return evidence.survey.title, len(evidence.frame), evidence.replayed
+    rule = late_rule_mark(evidence.inclusion.late_changes)
+    return evidence.survey.title, len(evidence.frame), evidence.replayed, evidence.excluded, rule
 
 
 def rates_sheet(evidence: Evidence) -> Sheet:

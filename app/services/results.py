@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from sqlalchemy import func, select
@@ -25,10 +25,17 @@ from analysis.tables import FrequencyTable, frequency_table
 from app.errors import Problem
 from app.errors import say as _
 from app.formats import channel_name
-from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
+from app.models import Area, Channel, FreeText, Origin, Submission, Survey
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
+from app.services.inclusion import (
+    Inclusion,
+    is_counted,
+    is_kept,
+    is_set_aside,
+    load_inclusion,
+)
 from app.services.retention import SMALLEST_GROUP
 from surveys.questionnaire import Measure, Questionnaire
 
@@ -37,11 +44,12 @@ TEXTS_ON_A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The valid submissions of one survey as a frame, with what is needed to read them.
+    """The submissions of one survey that count as a frame, with what is needed to read them.
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
     its town. `channels` counts the submissions by channel. `external` holds what other sources
-    counted, which is never mixed with these submissions.
+    counted, which is never mixed with these submissions. `everything` has also what review keeps
+    out by the rule `inclusion`; `aside` are the keys of what was set aside, kept out or not.
     """
 
     survey: Survey
@@ -52,6 +60,14 @@ class Evidence:
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
+    inclusion: Inclusion
+    everything: pd.DataFrame
+    aside: frozenset[str]
+
+    @property
+    def excluded(self) -> int:
+        """How many submissions the rule keeps out."""
+        return len(self.everything) - len(self.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +81,10 @@ class MeasureResult:
 
 
 def load_evidence(session: Session, survey: Survey) -> Evidence:
-    """Read the valid submissions of a survey."""
+    """Read the submissions of a survey, and which of them count."""
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
     towns = tuple(children_of(session, survey.area))
+    rule = load_inclusion(session, survey.id)
     stored = session.execute(
         select(
             Submission.key,
@@ -76,25 +93,33 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
             Submission.batch_id,
             Submission.answers,
             Submission.origin,
+            is_counted(rule).label("counts"),
+            is_set_aside().label("aside"),
         )
         .join(Area, Area.id == Submission.area_id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id, is_kept())
         .order_by(Submission.key)
     ).all()
     rows = [
-        SubmissionRow(str(key), _town(path, survey.area, towns), channel.value, batch, answers)
-        for key, path, channel, batch, answers, _origin in stored
+        SubmissionRow(str(key), town_of(path, survey.area, towns), channel.value, batch, answers)
+        for key, path, channel, batch, answers, *_rest in stored
     ]
-    channels = Counter(row.channel for row in rows)
+    everything = build_frame(questionnaire, rows)
+    counts = pd.Series([row.counts for row in stored], dtype="bool")
+    frame = everything[counts].reset_index(drop=True)
+    channels = Counter(frame["channel"])
     return Evidence(
         survey=survey,
         questionnaire=questionnaire,
-        frame=build_frame(questionnaire, rows),
+        frame=frame,
         design=_design(channels),
         towns=towns,
         channels=dict(channels),
-        replayed=sum(row.origin is Origin.REPLAYED for row in stored),
+        replayed=sum(row.origin is Origin.REPLAYED and row.counts for row in stored),
         external=load_figures(session, survey),
+        inclusion=rule,
+        everything=everything,
+        aside=frozenset(str(row.key) for row in stored if row.aside),
     )
 
 
@@ -131,7 +156,7 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         select(FreeText.question_id, FreeText.text, Area.path)
         .join(Submission, Submission.key == FreeText.submission_key)
         .join(Area, Area.id == Submission.area_id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
         .where(FreeText.text.is_not(None), within(branch))
         .order_by(FreeText.digest)
         .offset(start)
@@ -141,7 +166,7 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         WrittenText(
             questionnaire.question(question.partition(".")[0]).text,
             text or "",
-            named.get(_town(path, survey.area, towns)),
+            named.get(town_of(path, survey.area, towns)),
         )
         for question, text, path in rows
     ]
@@ -155,12 +180,12 @@ def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[i
     paths = session.execute(
         select(Area.path, func.count())
         .join(Submission, Submission.area_id == Area.id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
         .group_by(Area.path)
     )
     counts: Counter[int] = Counter()
     for path, count in paths:
-        counts[_town(path, survey.area, towns)] += count
+        counts[town_of(path, survey.area, towns)] += count
     named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
     left_out = sum(count for town, count in counts.items() if town not in named)
     return {} if 0 < left_out < SMALLEST_GROUP else named
@@ -197,6 +222,35 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
         return channel_name(str(group))
     choices = evidence.questionnaire.question(by).choices
     return next(option.text for option in choices if option.code == group)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedRate:
+    """One measure over what counts, over everything, and without all that was set aside.
+
+    Each is None when nobody in it answered. The last two differ from the first only where
+    something was set aside; the rule may let some of that count.
+    """
+
+    measure: Measure
+    official: Rate | None
+    with_all: Rate | None
+    without_aside: Rate | None
+
+
+def reviewed_rates(evidence: Evidence) -> list[ReviewedRate]:
+    """Return every measure with and without what review set aside; overall, never by group.
+
+    By group they would tell what the few answered who were set aside there.
+    """
+    kept = ~evidence.everything["key"].isin(evidence.aside)
+    frames = (evidence.frame, evidence.everything, evidence.everything[kept].reset_index(drop=True))
+    read = [replace(evidence, frame=frame) for frame in frames]
+    return [
+        ReviewedRate(measure, *(rate_or_none(each, measure) for each in read))
+        for measure in evidence.questionnaire.measures
+        if not measure.per_option
+    ]
 
 
 def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:
@@ -250,7 +304,8 @@ def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
         return ()
 
 
-def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
+def town_of(path: str, root: Area, towns: Sequence[Area]) -> int:
+    """Return the town in which an area lies; of the survey's own area, that one."""
     return next((town.id for town in towns if path.startswith(town.path)), root.id)
 
 

@@ -33,6 +33,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "staff_id": fieldworker,
         "import_id": 1,
         "rate_id": 1,
+        "check_id": 1,
+        "reference": "none",
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",
@@ -110,8 +112,9 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
     Visitor(app).get("/forgotten", status=403)
 
 
-# What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet.
-LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken"}
+# What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet,
+# nothing to review or to check.
+LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken", "review.one", "field.check"}
 
 
 def test_every_page_keeps_the_rules_of_the_house(
