@@ -62,7 +62,7 @@ def signal_names() -> dict[Signal, SignalWording]:
                 "Holm 校正后小于 %(level)s。各村本来也可能不同。",
                 level=quality.LEVEL,
             ),
-            _("（校正后的 p 值）"),
+            _("为校正后的 p 值"),
         ),
         Signal.OUTSIDE_HOURS: SignalWording(
             _("不在通常的时间"),

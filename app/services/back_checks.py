@@ -303,5 +303,5 @@ def _checks(
             check.outcome,
             check.matches,
         )
-        for check, submission, area, name in session.execute(query).tuples()
+        for check, submission, area, name in session.execute(query)
     ]

@@ -131,9 +131,8 @@ def load_case(session: Session, survey: Survey, keys: Keys) -> Case:
     reviews = _current_reviews(session, survey)
     town_names = {area.id: area.name for area in (survey.area, *towns)}
     asked_by = {row.interviewer_id for row, _path in stored if row.interviewer_id is not None}
-    names = dict(
-        session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(asked_by))).tuples().all()
-    )
+    query = select(Staff.id, Staff.name).where(Staff.id.in_(asked_by))
+    names = {number: name for number, name in session.execute(query)}  # noqa: C416 - rows, not pairs
     rows = [
         SubmissionRow(
             str(row.key),

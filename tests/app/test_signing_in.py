@@ -195,7 +195,9 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
+        path.format(
+            survey=here.survey, batch=here.batch, staff=1, rate=1, check=1, **{"import": 1}
+        ),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
