@@ -1,7 +1,8 @@
 """Quality review: signals choose what a person looks at, the person decides, a rule counts."""
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Problem
 from app.formats import review_reason_name
 from app.forms import plain_text, show_faults
-from app.models import BackCheckPlan, ReviewReason, ReviewState, Survey
+from app.models import BackCheckPlan, Review, ReviewReason, ReviewState, Survey
 from app.services import audit, back_checks, collecting, inclusion, publishing, reviewing
 from app.signals import signal_names
 
@@ -37,6 +38,15 @@ blueprint = Blueprint("review", __name__, url_prefix="/desk")
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One submission on the screen, and what was decided of it before."""
+
+    case: reviewing.Case
+    record: reviewing.Record
+    reviews: Sequence[Review]
 
 
 class DecisionForm(FlaskForm):  # type: ignore[misc]
@@ -97,47 +107,49 @@ def home(survey_id: int) -> ResponseReturnValue:
     )
 
 
+# Signals take their time, and on SQLite residents wait while a transaction writes: both views read
+# first. What changes in between, the keys of the tables find out.
+
+
 @blueprint.get("/surveys/<id:survey_id>/review/<reference>")
 def one(survey_id: int, reference: str) -> ResponseReturnValue:
     """Show one submission's coded answers with its signals; the look is put on record."""
+    try:
+        look = _look(survey_id, reference)
+    except NotFound:
+        with reading() as session:
+            _find(session, survey_id)
+        return redirect(url_for("review.home", survey_id=survey_id), 303)
+    survey, found = look.case.survey, look.record
     with transaction() as session:
-        survey = _find(session, survey_id)
-        case = reviewing.load_case(session, survey, settings().keys)
-        try:
-            found = reviewing.find_record(case, reference)
-        except NotFound:
-            return redirect(url_for("review.home", survey_id=survey_id), 303)
-        page = _one_page(session, case, found, _decision_form(seen=str(found.seen)))
         record(session, audit.submission_viewed(current_staff().name, survey, found.reference))
-    return page
+    return _one_page(look, _decision_form(seen=str(found.seen)))
 
 
 @blueprint.post("/surveys/<id:survey_id>/review/<reference>")
 def decide(survey_id: int, reference: str) -> ResponseReturnValue:
     """Add a decision about one submission."""
+    look, form = _look(survey_id, reference), _decision_form()
     state = _word(ReviewState, request.form.get("to", ""))
-    with transaction() as session:
-        survey, staff = _find(session, survey_id), current_staff()
-        case = reviewing.load_case(session, survey, settings().keys)
-        found = reviewing.find_record(case, reference)
-        form = _decision_form()
-        if state is None:
-            raise Problem
-        if not form.validate_on_submit():
-            return _one_page(session, case, found, form), 422
-        decision = reviewing.Decision(
-            state,
-            ReviewReason(form.reason.data) if form.reason.data else None,
-            form.words.data or "",
-            _number(form.seen.data),
-        )
-        try:
+    if state is None:
+        raise Problem
+    if not form.validate_on_submit():
+        return _one_page(look, form), 422
+    decision = reviewing.Decision(
+        state,
+        ReviewReason(form.reason.data) if form.reason.data else None,
+        form.words.data or "",
+        _number(form.seen.data),
+    )
+    survey, found, staff = look.case.survey, look.record, current_staff()
+    try:
+        with transaction() as session:
             made = reviewing.decide(session, found, decision, staff, now())
-        except InvalidInput as refusal:
-            show_faults(form, refusal)
-            return _one_page(session, case, found, form), 422
-        act = audit.submission_reviewed(staff.name, survey, reference, found.review, made)
-        record(session, act)
+            act = audit.submission_reviewed(staff.name, survey, reference, found.review, made)
+            record(session, act)
+    except InvalidInput as refusal:
+        show_faults(form, refusal)
+        return _one_page(look, form), 422
     return redirect(url_for("review.home", survey_id=survey_id), 303)
 
 
@@ -249,16 +261,23 @@ def _plan_form(session: Session, survey: Survey) -> PlanForm:
     return form
 
 
-def _one_page(
-    session: Session, case: reviewing.Case, found: reviewing.Record, form: DecisionForm
-) -> str:
+def _look(survey_id: int, reference: str) -> _Look:
+    with reading() as session:
+        survey = _find(session, survey_id)
+        case = reviewing.load_case(session, survey, settings().keys)
+        found = reviewing.find_record(case, reference)
+        return _Look(case, found, reviewing.load_reviews(session, found))
+
+
+def _one_page(look: _Look, form: DecisionForm) -> str:
+    found = look.record
     return render_template(
         "desk/review_one.html",
-        survey=case.survey,
+        survey=look.case.survey,
         record=found,
         names=signal_names(),
-        lines=list(reviewing.answer_lines(case.questionnaire, found.answers)),
-        reviews=reviewing.load_reviews(session, found),
+        lines=list(reviewing.answer_lines(look.case.questionnaire, found.answers)),
+        reviews=look.reviews,
         form=form,
     )
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from fractions import Fraction
 
 from sqlalchemy import Select, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from analysis.intervals import Interval, wilson
@@ -34,6 +33,7 @@ from app.models import (
 )
 from app.services.areas import within
 from app.services.inclusion import is_kept
+from app.services.once import add_once
 from surveys.questionnaire import Question, Questionnaire
 
 CHANNELS = (Channel.INTERVIEWED, Channel.TELEPHONED)
@@ -128,12 +128,7 @@ def make_plan(
         percent=percent,
         questions=[part.id for part in possible_questions(questionnaire) if part.id in questions],
     )
-    try:
-        with session.begin_nested():
-            session.add(made)
-            session.flush()
-    except IntegrityError:
-        raise Problem(_("回访办法已经定下，请刷新页面。")) from None
+    add_once(session, [made], _("回访办法已经定下，请刷新页面。"))
     return made
 
 
@@ -168,12 +163,7 @@ def draw(session: Session, survey: Survey, plan: BackCheckPlan) -> int:
         )
         for number, key in enumerate(added, len(before) + 1)
     ]
-    try:
-        with session.begin_nested():
-            session.add_all(rows)
-            session.flush()
-    except IntegrityError:
-        raise Problem(_("刚才有人抽取过，请刷新页面。")) from None
+    add_once(session, rows, _("刚才有人抽取过，请刷新页面。"))
     return len(added)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.errors import InvalidInput, Problem
@@ -21,6 +20,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
+from app.services.once import add_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,9 @@ def change_rule(
     if is_late and not reason.strip():
         raise InvalidInput({"reason": _("调查开放以后修改规则，要写明理由。")})
     before = load_inclusion(session, survey.id)
+    taken = _("规则刚被别人改过，请刷新页面，在新的一版上修改。")
     if before.number != rule.number:
-        raise Problem(_("规则刚被别人改过，请刷新页面，在新的一版上修改。"))
+        raise Problem(taken)
     if (before.excluded, before.excludes_queried) == (rule.excluded, rule.excludes_queried):
         raise Problem(_("规则没有变化。"))
     made = InclusionRule(
@@ -106,12 +107,7 @@ def change_rule(
         staff_id=staff.id,
         at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(made)
-            session.flush()
-    except IntegrityError:
-        raise Problem(_("规则刚被别人改过，请刷新页面，在新的一版上修改。")) from None
+    add_once(session, [made], taken)
     return made
 
 

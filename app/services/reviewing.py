@@ -9,7 +9,6 @@ from datetime import datetime
 from fractions import Fraction
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from analysis import quality
@@ -33,6 +32,7 @@ from app.models import (
 from app.services.areas import children_of
 from app.services.collecting import load_questionnaire
 from app.services.inclusion import is_current, is_kept
+from app.services.once import add_once
 from app.services.results import town_of
 from app.services.retention import SMALLEST_GROUP
 from surveys.questionnaire import Question, QuestionKind, Questionnaire
@@ -233,8 +233,9 @@ def decide(
     before = record.review
     _check(decision)
     words = decision.words.strip()
+    taken = _("这份答卷刚被别人审核过，请刷新页面再决定。")
     if record.seen != decision.seen:
-        raise Problem(_("这份答卷刚被别人审核过，请刷新页面再决定。"))
+        raise Problem(taken)
     old = (before.state, before.reason) if before else (ReviewState.VALID, None)
     reason = None if decision.state is ReviewState.VALID else decision.reason
     if (decision.state, reason) == old:
@@ -248,12 +249,7 @@ def decide(
         staff_id=staff.id,
         at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(made)
-            session.flush()
-    except IntegrityError:
-        raise Problem(_("这份答卷刚被别人审核过，请刷新页面再决定。")) from None
+    add_once(session, [made], taken)
     return made
 
 

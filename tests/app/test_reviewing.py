@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +11,19 @@ from sqlalchemy import select
 from app.config import Keys
 from app.db import reading, transaction
 from app.errors import Problem
-from app.models import Area, AuditEntry, Channel, Review, Staff, Submission, SurveyState
+from app.models import (
+    Area,
+    AuditEntry,
+    Channel,
+    Review,
+    ReviewReason,
+    ReviewState,
+    Staff,
+    Submission,
+    SurveyState,
+)
 from app.services import inclusion, publishing, reviewing
+from tests.app.test_result_pages import RUBRIC, store
 from tests.conftest import (
     EVALUATOR,
     NOW,
@@ -21,28 +31,13 @@ from tests.conftest import (
     Page,
     Visitor,
     Zone,
-    add_submissions,
     answers,
     change_survey,
     snapshot,
     submissions,
 )
 
-RUBRIC = "beian-2020-public-health"
 UNAWARE = answers(q1="unaware")
-
-
-def store(
-    app: Flask,
-    zone: Zone,
-    keys: Keys,
-    sheets: Sequence[dict[str, list[str]]],
-    *,
-    town: int = 0,
-    channel: Channel = Channel.PAPER,
-) -> None:
-    with app.app_context(), transaction() as session:
-        add_submissions(session, zone.survey, zone.towns[town], sheets, keys, channel=channel)
 
 
 def page(zone: Zone, name: str = "review") -> str:
@@ -160,9 +155,7 @@ def test_of_two_at_once_the_database_refuses_one(
     app: Flask, here: Zone, doubtful: str, keys: Keys
 ) -> None:
     assert doubtful
-    decision = reviewing.Decision(
-        reviewing.ReviewState.QUERIED, reviewing.ReviewReason.CARELESS, "", 0
-    )
+    decision = reviewing.Decision(ReviewState.QUERIED, ReviewReason.CARELESS, "", 0)
     with app.app_context(), transaction() as session:
         staff = session.scalars(select(Staff).where(Staff.name == EVALUATOR)).one()
         case = reviewing.load_case(session, publishing.find_survey(session, here.survey), keys)
@@ -301,11 +294,9 @@ def test_a_list_has_pages(app: Flask, evaluator: Visitor, here: Zone, keys: Keys
     assert "下一页" not in second.text
 
 
-@pytest.mark.parametrize("query", [{"signal": "x"}, {"state": "x"}, {"page": "x"}, {"page": "-1"}])
-def test_a_filter_that_there_is_not_is_none(
-    query: dict[str, str], evaluator: Visitor, here: Zone
-) -> None:
-    assert "0 份。" in evaluator.get(page(here), **query).text
+@pytest.mark.parametrize("query", ["signal=x", "state=x", "page=x", "page=-1"])
+def test_a_filter_that_there_is_not_is_none(query: str, evaluator: Visitor, here: Zone) -> None:
+    assert "0 份。" in evaluator.get(f"{page(here)}?{query}").text
 
 
 def test_the_command_says_what_the_page_says(
