@@ -37,7 +37,7 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, imports, texts
+from app.desk import areas, imports, review, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.field import interview
 from app.language import CHINESE, ENGLISH, chosen_language
@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         areas,
         imports,
         texts,
+        review,
     ):
         app.register_blueprint(audience.blueprint)
     app.register_blueprint(factor.half_blueprint)
@@ -169,6 +170,9 @@ def _add_formats(app: Flask) -> None:
         points=formats.points,
         channel_name=formats.channel_name,
         card_state_name=formats.card_state_name,
+        review_state_name=formats.review_state_name,
+        review_reason_name=formats.review_reason_name,
+        late_rule_mark=formats.late_rule_mark,
         ranges=ledger.write_ranges,
         instant=formats.instant,
         day=formats.day,

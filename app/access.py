@@ -62,6 +62,8 @@ AUDIENCES: dict[str, Audience] = {
     "interview": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     # What residents wrote in their own words: not even auditors read it.
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
+    # One person's answers, without their words: those who review them, and nobody else.
+    "review": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),

@@ -34,7 +34,17 @@ from app.db import (
     transaction,
 )
 from app.errors import InvalidInput, Problem, TableRefused
-from app.formats import BEIJING, card_state_name, counted, date_of, instant, measured, percent
+from app.formats import (
+    BEIJING,
+    card_state_name,
+    counted,
+    date_of,
+    instant,
+    late_rule_mark,
+    measured,
+    percent,
+    review_state_name,
+)
 from app.limits import counters
 from app.models import Batch, CardState, Role, Staff, Survey, SurveyState
 from app.services import (
@@ -42,18 +52,22 @@ from app.services import (
     area_import,
     areas,
     audit,
+    back_checks,
     cards,
     drawing,
     evaluating,
+    inclusion,
     ledger,
     passwords,
     publishing,
     results,
     retention,
+    reviewing,
     second_factor,
     sheets,
 )
 from app.services.printing import LayoutName
+from app.signals import signal_names
 from app.spreadsheets.reading import read_table
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
@@ -81,7 +95,7 @@ def init_app(app: Flask) -> None:
         demo_group,
     ):
         app.cli.add_command(group)
-    for command in (rates, score, serve, doctor):
+    for command in (rates, score, review, serve, doctor):
         app.cli.add_command(command)
 
 
@@ -464,6 +478,7 @@ def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult],
     click.echo(f"{evidence.survey.title}：有效答卷 {len(evidence.frame)} 份")
     sealed = evidence.stand.digest
     click.echo(f"封存摘要 {sealed}" if sealed else "临时数据，未封存")
+    _say_review(evidence)
     for result in found:
         click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
         if not result.rates:
@@ -474,6 +489,13 @@ def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult],
             name = results.group_name(evidence, by, group.group)
             shown = _rate_line(evidence, result, group.rate) if group.rate else _why(group.status)
             click.echo(f"    {name}：{shown}")
+
+
+def _say_review(evidence: results.Evidence) -> None:
+    if evidence.excluded:
+        click.echo(f"另有 {evidence.excluded} 份经审核按规则不计入")
+    if mark := late_rule_mark(evidence.inclusion.late_changes):
+        click.echo(mark)
 
 
 def _why(status: GroupStatus) -> str:
@@ -509,6 +531,7 @@ def _rates_json(
         "seal": evidence.stand.digest,
         "provisional": not evidence.stand.is_current,
         "replayed": evidence.replayed,
+        "review": _review_json(evidence),
         "by": by,
         "measures": [
             {
@@ -531,6 +554,34 @@ def _rates_json(
             for result in found
         ],
     }
+
+
+def _review_json(evidence: results.Evidence) -> dict[str, object]:
+    rule = evidence.inclusion
+    return {
+        "excluded": evidence.excluded,
+        "set_aside": len(evidence.aside),
+        "rule": rule.number,
+        "excluded_reasons": sorted(rule.excluded),
+        "excludes_queried": rule.excludes_queried,
+        "late_changes": rule.late_changes,
+        "mark": late_rule_mark(rule.late_changes),
+        "rates": [
+            {
+                "measure": each.measure.id,
+                "official": _counts_json(each.official),
+                "with_all": _counts_json(each.with_all),
+                "without_set_aside": _counts_json(each.without_aside),
+            }
+            for each in results.reviewed_rates(evidence)
+        ],
+    }
+
+
+def _counts_json(rate: Rate | None) -> dict[str, object] | None:
+    if rate is None:
+        return None
+    return {"numerator": rate.numerator, "base": rate.base, "value": str(rate.value)}
 
 
 def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
@@ -575,7 +626,82 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(sheet_dict(sheet), ensure_ascii=False, indent=2))
     else:
+        _say_review(evidence)
         click.echo(sheet_text(sheet))
+
+
+@click.command("review")
+@with_appcontext
+@click.argument("survey_id", metavar="SURVEY", type=int)
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+def review(survey_id: int, as_json: bool) -> None:
+    """输出一次调查的质量信号、审核状态、纳入规则和回访结果；信号不是结论。"""
+    with explained(), reading() as session:
+        survey = publishing.find_survey(session, survey_id)
+        case = reviewing.load_case(session, survey, settings().keys)
+        rule = inclusion.load_inclusion(session, survey.id)
+        checks = back_checks.load_checks(session, survey, survey.area)
+    overall = back_checks.tally_of("合计", checks)
+    if as_json:
+        shown = _case_json(case, rule, overall)
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    click.echo(f"{survey.title}：收集的答卷 {len(case.records)} 份")
+    names = signal_names()
+    for found in case.found:
+        click.echo(f"  {names[found.signal].name}：{len(found.flags)} / 可判断 {found.judged}")
+    click.echo(f"  自愿参与（海报）：{percent(case.opt_in, 1)}")
+    states = [f"{review_state_name(state)} {count}" for state, count in case.states.items()]
+    click.echo("，".join(states))
+    click.echo(late_rule_mark(rule.late_changes) or f"纳入规则第 {rule.number} 版")
+    matched = f"{overall.confirmed.matched}/{overall.confirmed.base}"
+    click.echo(
+        f"回访：抽中 {overall.drawn}，核实 {matched} = {percent(overall.confirmed.value, 1)}"
+    )
+
+
+def _case_json(
+    case: reviewing.Case, rule: inclusion.Inclusion, overall: back_checks.Tally
+) -> dict[str, object]:
+    interval = overall.confirmed.interval
+    return {
+        "survey": case.survey.id,
+        "submissions": len(case.records),
+        "signals": [
+            {"signal": each.signal.value, "flagged": len(each.flags), "judged": each.judged}
+            for each in case.found
+        ],
+        "opt_in_share": None if case.opt_in is None else str(case.opt_in),
+        "interviewers": [
+            {
+                "interviewer": case.interviewers[each.interviewer],
+                "area": case.towns[each.area],
+                "question": each.question,
+                "n": each.n,
+                "others": each.others,
+                "chi_squared": each.statistic,
+                "p": each.p,
+                "holm": each.corrected,
+            }
+            for each in case.compared
+        ],
+        "states": {state.value: count for state, count in case.states.items()},
+        "rule": {
+            "number": rule.number,
+            "excluded": sorted(rule.excluded),
+            "excludes_queried": rule.excludes_queried,
+            "late_changes": rule.late_changes,
+        },
+        "back_checks": {
+            "drawn": overall.drawn,
+            "asked_again": overall.asked_again,
+            "never_interviewed": overall.never_interviewed,
+            "not_reached": overall.not_reached,
+            "confirmed": overall.confirmed.matched,
+            "base": overall.confirmed.base,
+            "interval": None if interval is None else [interval.low, interval.high],
+        },
+    }
 
 
 @audit_group.command("head")

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
 from app.errors import say as _
-from app.models import CardState, Channel
+from app.models import CardState, Channel, ReviewReason, ReviewState
 from surveys.questionnaire import MeasureKind
 
 BEIJING = timezone(timedelta(hours=8), "北京时间")
@@ -91,6 +91,39 @@ _CARD_STATES = {
 def card_state_name(state: str) -> str:
     """Return what a card's state is called in the reader's language."""
     return str(_CARD_STATES[CardState(state)])
+
+
+_REVIEW_STATES = {
+    ReviewState.VALID: _("有效"),
+    ReviewState.QUERIED: _("有疑问"),
+    ReviewState.SET_ASIDE: _("判为无效"),
+}
+_REVIEW_REASONS = {
+    ReviewReason.DUPLICATE: _("重复填写"),
+    ReviewReason.FABRICATED: _("不是本人回答（编造、代填）"),
+    ReviewReason.TEST: _("测试用的答卷"),
+    ReviewReason.OUT_OF_SCOPE: _("不是调查对象"),
+    ReviewReason.CARELESS: _("明显没有认真作答"),
+    ReviewReason.INFLUENCED: _("回答受到别人影响"),
+    ReviewReason.OTHER: _("其他（写明）"),
+}
+
+
+def review_state_name(state: str) -> str:
+    """Return what a reviewer's decision is called in the reader's language."""
+    return str(_REVIEW_STATES[ReviewState(state)])
+
+
+def review_reason_name(reason: str) -> str:
+    """Return what a reviewer's reason is called in the reader's language."""
+    return str(_REVIEW_REASONS[ReviewReason(reason)])
+
+
+def late_rule_mark(late_changes: int) -> str:
+    """Return what every output says of a rule that was changed after opening; else nothing."""
+    if not late_changes:
+        return ""
+    return str(_("纳入规则在调查开始后修改过（%(count)s 次）", count=late_changes))
 
 
 def instant(value: datetime) -> str:

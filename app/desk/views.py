@@ -135,6 +135,11 @@ _ACTIONS = {
     audit.Action.MAPPING_SAVED: _("设定对应关系"),
     audit.Action.RATE_ENTERED: _("登记外部数据"),
     audit.Action.RATE_WITHDRAWN: _("撤下外部数据"),
+    audit.Action.SUBMISSION_VIEWED: _("查看一份答卷"),
+    audit.Action.SUBMISSION_REVIEWED: _("审核一份答卷"),
+    audit.Action.INCLUSION_CHANGED: _("修改纳入规则"),
+    audit.Action.BACK_CHECKS_DRAWN: _("抽取回访"),
+    audit.Action.BACK_CHECK_RECORDED: _("登记回访"),
     audit.Action.CARDS_ISSUED: _("发出卡片"),
     audit.Action.CARDS_RETURNED: _("收回卡片"),
     audit.Action.CARDS_LOST: _("卡片报失"),
@@ -203,6 +208,13 @@ _FACTS = {
     "revision": _("封存第几版"),
     "seal": _("封存摘要"),
     "root": _("哈希树的根"),
+    "review_reason": _("审核理由"),
+    "rule": _("规则第几版"),
+    "excluded": _("哪些理由不计入"),
+    "excludes_queried": _("有疑问的不计入"),
+    "seed": _("随机种子"),
+    "percent": _("抽取比例"),
+    "outcome": _("回访结果"),
 }
 
 
@@ -386,6 +398,7 @@ def rates(survey_id: int) -> ResponseReturnValue:
         evidence=evidence,
         survey=evidence.survey,
         results=results.measure_results(evidence),
+        reviewed=results.reviewed_rates(evidence) if evidence.aside else [],
         rubrics=evaluating.rubrics_for(evidence),
     )
 

@@ -11,6 +11,15 @@ from app.models.imported import (
     ImportMapping,
     ImportState,
 )
+from app.models.review import (
+    BackCheck,
+    BackCheckOutcome,
+    BackCheckPlan,
+    InclusionRule,
+    Review,
+    ReviewReason,
+    ReviewState,
+)
 from app.models.seal import Seal
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
@@ -22,6 +31,9 @@ __all__ = [
     "Area",
     "Assistance",
     "AuditEntry",
+    "BackCheck",
+    "BackCheckOutcome",
+    "BackCheckPlan",
     "Base",
     "Batch",
     "Card",
@@ -33,12 +45,16 @@ __all__ = [
     "ImportMapping",
     "ImportState",
     "ImportedRow",
+    "InclusionRule",
     "Notice",
     "Origin",
     "Poster",
     "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
+    "Review",
+    "ReviewReason",
+    "ReviewState",
     "Role",
     "Seal",
     "SignIn",

@@ -3,7 +3,7 @@
 import hmac
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,18 +20,23 @@ from app.models import (
     AnswerImport,
     Area,
     AuditEntry,
+    BackCheckOutcome,
+    BackCheckPlan,
     Batch,
     CardState,
     Channel,
     ExternalRate,
     ImportMapping,
+    InclusionRule,
     Notice,
     Poster,
+    Review,
     Seal,
     Staff,
     Survey,
     SurveyState,
 )
+from app.services.inclusion import Inclusion
 from app.services.ledger import Moved, write_ranges
 
 COMMAND_LINE = "command line"
@@ -74,6 +79,11 @@ class Action(StrEnum):
     MAPPING_SAVED = "mapping_saved"
     RATE_ENTERED = "rate_entered"
     RATE_WITHDRAWN = "rate_withdrawn"
+    SUBMISSION_VIEWED = "submission_viewed"
+    SUBMISSION_REVIEWED = "submission_reviewed"
+    INCLUSION_CHANGED = "inclusion_changed"
+    BACK_CHECKS_DRAWN = "back_checks_drawn"
+    BACK_CHECK_RECORDED = "back_check_recorded"
     CARDS_ISSUED = "cards_issued"
     CARDS_RETURNED = "cards_returned"
     CARDS_LOST = "cards_lost"
@@ -288,6 +298,73 @@ def _rate_facts(survey: Survey, rate: ExternalRate) -> Facts:
         "base": rate.base,
         "source": rate.source,
     }
+
+
+def submission_viewed(actor: str, survey: Survey, name: str) -> Act:
+    """Say that somebody looked at one submission; `name` is what staff call it by."""
+    return Act(actor, Action.SUBMISSION_VIEWED, _named(survey, name), survey.area.path)
+
+
+def submission_reviewed(
+    actor: str, survey: Survey, name: str, before: Review | None, after: Review
+) -> Act:
+    """Say what somebody decided of one submission, and what was decided before."""
+    return Act(
+        actor,
+        Action.SUBMISSION_REVIEWED,
+        _named(survey, name),
+        survey.area.path,
+        None if before is None else _decision(before),
+        _decision(after),
+        after.words,
+    )
+
+
+def _named(survey: Survey, name: str) -> str:
+    return f"survey {survey.id} submission {name}"
+
+
+def _decision(review: Review) -> Facts:
+    reason = None if review.reason is None else review.reason.value
+    return {"state": review.state.value, "review_reason": reason}
+
+
+def inclusion_changed(actor: str, survey: Survey, before: Inclusion, after: InclusionRule) -> Act:
+    """Say how the rule was changed that decides which submissions count."""
+    return Act(
+        actor,
+        Action.INCLUSION_CHANGED,
+        f"survey {survey.id}",
+        survey.area.path,
+        _rule(before.number, before.excluded, queried=before.excludes_queried),
+        _rule(after.number, after.excluded, queried=after.excludes_queried),
+        after.reason,
+    )
+
+
+def _rule(number: int, excluded: Iterable[str], *, queried: bool) -> Facts:
+    return {
+        "rule": number,
+        "excluded": ", ".join(sorted(excluded)),
+        "excludes_queried": queried,
+    }
+
+
+def back_checks_drawn(actor: str, survey: Survey, plan: BackCheckPlan, added: int) -> Act:
+    """Say how many interviews were drawn to be checked, and with which seed."""
+    after: Facts = {"rows": added, "seed": plan.seed, "percent": plan.percent}
+    return Act(
+        actor, Action.BACK_CHECKS_DRAWN, f"survey {survey.id}", survey.area.path, None, after
+    )
+
+
+def back_check_recorded(
+    actor: str, survey: Survey, area: Area, number: int, outcome: BackCheckOutcome
+) -> Act:
+    """Say that somebody was asked again, or not reached; never what was said."""
+    named = f"survey {survey.id} back-check {number}"
+    after = {"outcome": outcome.value}
+    return Act(actor, Action.BACK_CHECK_RECORDED, named, area.path, None, {**after})
 
 
 _CARD_MOVES = {

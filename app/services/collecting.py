@@ -32,6 +32,7 @@ from app.models import (
     SurveyState,
 )
 from app.services.codes import code_hash, receipt_code
+from app.services.inclusion import is_counted, load_inclusion
 from app.services.publishing import NOTICE_TEXTS
 from surveys.answers import AnswerSheet
 from surveys.questionnaire import Questionnaire
@@ -395,16 +396,19 @@ def _are_its_texts(session: Session, delivery: Delivery) -> bool:
 def find_receipt(
     session: Session, receipt: str, survey: Survey | None = None
 ) -> tuple[SubmissionState, uuid.UUID]:
-    """Return state and key of the submission with this receipt, and nothing else of it.
+    """Return whether the submission with this receipt counts, and its key; nothing else of it.
 
     The key is how the phone that made it knows which answers it need no longer keep.
     Raises `NotFound`, also for a receipt of another survey if one is given.
     """
-    query = select(Submission.state, Submission.key).where(Submission.receipt == receipt)
+    query = select(Submission.survey_id, Submission.key).where(Submission.receipt == receipt)
     if survey is not None:
         query = query.where(Submission.survey_id == survey.id)
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound
-    state, key = row
-    return state, key
+    survey_id, key = row
+    rule = load_inclusion(session, survey_id)
+    counted = select(Submission.key).where(Submission.key == key, is_counted(rule))
+    is_valid = session.scalar(counted) is not None
+    return SubmissionState.VALID if is_valid else SubmissionState.SET_ASIDE, key

@@ -11,6 +11,7 @@ from analysis.scoring.rubric import Rubric, RubricError, bundled, load_bundled
 from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
 from app.errors import say as _
+from app.formats import late_rule_mark
 from app.services.external import ExternalFigure
 from app.services.results import Evidence, rate_or_none
 from surveys.questionnaire import Measure, MeasureKind
@@ -96,7 +97,10 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
         respondents=None if rate.respondents == rate.base else rate.respondents,
     )
-    return feed.Measurement(code, content, source=evidence.survey.title)
+    # A feed goes where our pages do not: what they say of a rule changed late, its source says.
+    mark = late_rule_mark(evidence.inclusion.late_changes)
+    source = f"{evidence.survey.title}；{mark}" if mark else evidence.survey.title
+    return feed.Measurement(code, content, source=source)
 
 
 def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:

@@ -11,7 +11,7 @@ from analysis.scoring.score import Alternative, ScoreSheet, State, Sum
 from analysis.scoring.uncertainty import Outlook, Uncertainty, uncertainty
 from app.errors import Sentence
 from app.errors import say as _
-from app.formats import decimal, instant
+from app.formats import decimal, instant, late_rule_mark
 from app.models import AuditEntry
 from app.services.results import (
     Evidence,
@@ -24,13 +24,26 @@ from app.services.seals import Stand
 from app.spreadsheets.writing import Percent, Sheet, Value
 from surveys.questionnaire import MeasureKind
 
-_SURVEY = (_("调查"), _("数据"), _("有效答卷"), _("其中重放"))
+_SURVEY = (
+    _("调查"),
+    _("数据"),
+    _("有效答卷"),
+    _("其中重放"),
+    _("审核后不计入"),
+    _("纳入规则"),
+)
 
 
 def _survey(evidence: Evidence) -> tuple[Value, ...]:
     # In every row: tables of several surveys are put below each other, and a replay stays one.
-    stand = _stand(evidence.stand)
-    return evidence.survey.title, stand, len(evidence.frame), evidence.replayed
+    return (
+        evidence.survey.title,
+        _stand(evidence.stand),
+        len(evidence.frame),
+        evidence.replayed,
+        evidence.excluded,
+        late_rule_mark(evidence.inclusion.late_changes),
+    )
 
 
 def _stand(stand: Stand) -> Sentence:

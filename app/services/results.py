@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -27,10 +27,17 @@ from analysis.tables import FrequencyTable, frequency_table
 from app.errors import Problem
 from app.errors import say as _
 from app.formats import channel_name
-from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
+from app.models import Area, Channel, FreeText, Origin, Submission, Survey
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
+from app.services.inclusion import (
+    Inclusion,
+    is_counted,
+    is_kept,
+    is_set_aside,
+    load_inclusion,
+)
 from app.services.retention import SMALLEST_GROUP
 from app.services.seals import Stand, load_stand
 from surveys.questionnaire import Measure, Questionnaire
@@ -40,11 +47,13 @@ TEXTS_ON_A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The valid submissions of one survey as a frame, with what is needed to read them.
+    """The submissions of one survey that count as a frame, with what is needed to read them.
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
     its town. `channels` counts the submissions by channel. `external` holds what other sources
-    counted, which is never mixed with these submissions. `stand` says whether it is sealed.
+    counted, which is never mixed with these submissions. `everything` has also what review keeps
+    out by the rule `inclusion`; `aside` are the keys of what was set aside, kept out or not.
+    `stand` says whether all this is sealed.
     """
 
     survey: Survey
@@ -55,7 +64,15 @@ class Evidence:
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
+    inclusion: Inclusion
+    everything: pd.DataFrame
+    aside: frozenset[str]
     stand: Stand
+
+    @property
+    def excluded(self) -> int:
+        """How many submissions the rule keeps out."""
+        return len(self.everything) - len(self.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +86,37 @@ class MeasureResult:
 
 
 def load_evidence(session: Session, survey: Survey) -> Evidence:
-    """Read the valid submissions of a survey."""
+    """Read the submissions of a survey, and which of them count."""
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
     towns = tuple(children_of(session, survey.area))
-    stored = session.execute(
-        _submissions(survey).where(Submission.state == SubmissionState.VALID)
-    ).all()
+    rule = load_inclusion(session, survey.id)
+    columns = is_counted(rule).label("counts"), is_set_aside().label("aside")
+    stored = session.execute(_submissions(survey).add_columns(*columns).where(is_kept())).all()
     rows = [_submission_row(each, survey, towns) for each in stored]
-    channels = Counter(row.channel for row in rows)
+    everything = build_frame(questionnaire, rows)
+    counts = pd.Series([row.counts for row in stored], dtype="bool")
+    frame = everything[counts].reset_index(drop=True)
+    channels = Counter(frame["channel"])
     design = _design(channels)
     return Evidence(
         survey=survey,
         questionnaire=questionnaire,
-        frame=build_frame(questionnaire, rows),
+        frame=frame,
         design=design,
         towns=towns,
         channels=dict(channels),
-        replayed=sum(row.origin is Origin.REPLAYED for row in stored),
+        replayed=sum(row.origin is Origin.REPLAYED and row.counts for row in stored),
         external=load_figures(session, survey),
-        stand=load_stand(session, survey, design_facts(design)),
+        inclusion=rule,
+        everything=everything,
+        aside=frozenset(str(row.key) for row in stored if row.aside),
+        stand=load_stand(session, survey, design_facts(design), rule),
     )
 
 
-def load_set_aside(session: Session, evidence: Evidence) -> list[SubmissionRow]:
-    """Read the submissions of a survey that are not counted."""
-    query = _submissions(evidence.survey).where(Submission.state == SubmissionState.SET_ASIDE)
-    stored = session.execute(query)
+def load_withdrawn(session: Session, evidence: Evidence) -> list[SubmissionRow]:
+    """Read the submissions of a survey that were withdrawn together with their import."""
+    stored = session.execute(_submissions(evidence.survey).where(~is_kept()))
     return [_submission_row(each, evidence.survey, evidence.towns) for each in stored]
 
 
@@ -115,7 +137,7 @@ def _submissions(survey: Survey) -> Select[Any]:
 
 
 def _submission_row(stored: Row[Any], survey: Survey, towns: Sequence[Area]) -> SubmissionRow:
-    town = _town(stored.path, survey.area, towns)
+    town = town_of(stored.path, survey.area, towns)
     return SubmissionRow(
         str(stored.key), town, stored.channel.value, stored.batch_id, stored.answers
     )
@@ -154,7 +176,7 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         select(FreeText.question_id, FreeText.text, Area.path)
         .join(Submission, Submission.key == FreeText.submission_key)
         .join(Area, Area.id == Submission.area_id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
         .where(FreeText.text.is_not(None), within(branch))
         .order_by(FreeText.digest)
         .offset(start)
@@ -164,7 +186,7 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         WrittenText(
             questionnaire.question(question.partition(".")[0]).text,
             text or "",
-            named.get(_town(path, survey.area, towns)),
+            named.get(town_of(path, survey.area, towns)),
         )
         for question, text, path in rows
     ]
@@ -178,12 +200,12 @@ def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[i
     paths = session.execute(
         select(Area.path, func.count())
         .join(Submission, Submission.area_id == Area.id)
-        .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
+        .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
         .group_by(Area.path)
     )
     counts: Counter[int] = Counter()
     for path, count in paths:
-        counts[_town(path, survey.area, towns)] += count
+        counts[town_of(path, survey.area, towns)] += count
     named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
     left_out = sum(count for town, count in counts.items() if town not in named)
     return {} if 0 < left_out < SMALLEST_GROUP else named
@@ -220,6 +242,35 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
         return channel_name(str(group))
     choices = evidence.questionnaire.question(by).choices
     return next(option.text for option in choices if option.code == group)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedRate:
+    """One measure over what counts, over everything, and without all that was set aside.
+
+    Each is None when nobody in it answered. The last two differ from the first only where
+    something was set aside; the rule may let some of that count.
+    """
+
+    measure: Measure
+    official: Rate | None
+    with_all: Rate | None
+    without_aside: Rate | None
+
+
+def reviewed_rates(evidence: Evidence) -> list[ReviewedRate]:
+    """Return every measure with and without what review set aside; overall, never by group.
+
+    By group they would tell what the few answered who were set aside there.
+    """
+    kept = ~evidence.everything["key"].isin(evidence.aside)
+    frames = (evidence.frame, evidence.everything, evidence.everything[kept].reset_index(drop=True))
+    read = [replace(evidence, frame=frame) for frame in frames]
+    return [
+        ReviewedRate(measure, *(rate_or_none(each, measure) for each in read))
+        for measure in evidence.questionnaire.measures
+        if not measure.per_option
+    ]
 
 
 def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:
@@ -273,7 +324,8 @@ def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
         return ()
 
 
-def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
+def town_of(path: str, root: Area, towns: Sequence[Area]) -> int:
+    """Return the town in which an area lies; of the survey's own area, that one."""
     return next((town.id for town in towns if path.startswith(town.path)), root.id)
 
 

@@ -21,10 +21,11 @@ from analysis.frames import build_frame
 from app.config import Keys
 from app.errors import InvalidInput, Problem, Sentence
 from app.errors import say as _
-from app.models import Seal, Submission, SubmissionState, Survey, SurveyState
+from app.models import Seal, Submission, Survey, SurveyState
 from app.services import bundles, merkle, results, seals
 from app.services.audit import Head
 from app.services.bundles import Difference
+from app.services.inclusion import is_counted, load_reviews
 from app.services.results import Evidence
 from surveys.answers import AnswerSheet
 from surveys.questionnaire import Questionnaire
@@ -37,6 +38,9 @@ LONGEST_REASON = 500
 # What a bundle does not hold: neither the key, which a phone knows, nor the batch, which may have
 # been a household's.
 _LEFT_OUT = ["key", "batch"]
+# What a bundle says of each submission beside its answers.
+_VERDICT = ["counts", "review", "review_reason"]
+_UNREVIEWED = ("valid", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ def seal_survey(session: Session, survey: Survey, sealing: Sealing, keys: Keys) 
 def _load_rows(session: Session, evidence: Evidence) -> list[_Row]:
     """Read what is to be sealed. Raises `Problem` when answers are not those that came in."""
     asked = evidence.questionnaire
-    query = select(Submission.key, Submission.digest, Submission.state, Submission.answers)
+    counts = is_counted(evidence.inclusion).label("counts")
+    query = select(Submission.key, Submission.digest, Submission.answers, counts)
     stored = session.execute(query.where(Submission.survey_id == evidence.survey.id)).all()
     changed = sum(
         AnswerSheet(asked.id, asked.version, row.answers).digest() != row.digest for row in stored
@@ -110,7 +115,7 @@ def _load_rows(session: Session, evidence: Evidence) -> list[_Row]:
                 count=changed,
             )
         )
-    return [_Row(row.key, row.digest, row.state is SubmissionState.VALID) for row in stored]
+    return [_Row(row.key, row.digest, bool(row.counts)) for row in stored]
 
 
 def _make(
@@ -185,17 +190,32 @@ def _about(evidence: Evidence, sealing: Sealing, last: Seal | None) -> dict[str,
         "code": archive.code_digest(),
         "replayed": evidence.replayed,
         "design": archive.design_facts(evidence.design),
+        "inclusion": {
+            "rule": evidence.inclusion.number,
+            "excluded": sorted(evidence.inclusion.excluded),
+            "excludes_queried": evidence.inclusion.excludes_queried,
+            "late_changes": evidence.inclusion.late_changes,
+        },
         "areas": [{"id": town.id, "name": town.name} for town in evidence.towns],
     }
 
 
 def _table(session: Session, evidence: Evidence) -> pd.DataFrame:
-    """Return every submission, coded, in an order that says nothing of when they came in."""
-    aside = build_frame(evidence.questionnaire, results.load_set_aside(session, evidence))
-    frame = pd.concat(
-        [evidence.frame.assign(counts=True), aside.assign(counts=False)], ignore_index=True
+    """Return every submission, coded, in an order that says nothing of when they came in.
+
+    `counts` says whether the rates count it, `review` and `review_reason` what review made of it;
+    `withdrawn` was taken back together with its import.
+    """
+    reviews = load_reviews(session, evidence.survey)
+    kept = evidence.everything
+    kept = kept.assign(
+        counts=kept["key"].isin(evidence.frame["key"]),
+        review=[reviews.get(key, _UNREVIEWED)[0] for key in kept["key"]],
+        review_reason=[reviews.get(key, _UNREVIEWED)[1] for key in kept["key"]],
     )
-    frame = frame.drop(columns=_LEFT_OUT)
+    withdrawn = build_frame(evidence.questionnaire, results.load_withdrawn(session, evidence))
+    withdrawn = withdrawn.assign(counts=False, review="withdrawn", review_reason="")
+    frame = pd.concat([kept, withdrawn], ignore_index=True).drop(columns=_LEFT_OUT)
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
@@ -260,7 +280,7 @@ def _contradictions(bundle: bundles.Bundle) -> Iterator[Difference]:
 def _recomputed(
     bundle: bundles.Bundle, asked: Questionnaire, frame: pd.DataFrame
 ) -> Iterator[Difference]:
-    counted = frame[frame["counts"]].drop(columns="counts").reset_index(drop=True)
+    counted = frame[frame["counts"]].drop(columns=_VERDICT).reset_index(drop=True)
     if len(counted) != bundle.manifest["counted"]:
         yield Difference(SUBMISSIONS, _("计入的份数与封存时的不一致。"))
     counted = counted.assign(key=[str(number) for number in range(len(counted))])

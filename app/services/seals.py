@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session, undefer
 
 from app.config import Keys
 from app.errors import NotFound
-from app.models import Seal, Submission, SubmissionState, Survey, SurveyState
+from app.models import Seal, Submission, Survey, SurveyState
 from app.services import merkle
+from app.services.inclusion import Inclusion as Rule
+from app.services.inclusion import is_counted
 
 PROOF = "minping.proof/1"
 _LEAF = 32
@@ -64,17 +66,20 @@ class Stand:
         return self.seal.digest if self.seal is not None and self.is_current else None
 
 
-def load_stand(session: Session, survey: Survey, design: Mapping[str, Any]) -> Stand:
-    """Compare a survey with its last seal; `design` is how its rates are estimated."""
+def load_stand(session: Session, survey: Survey, design: Mapping[str, Any], rule: Rule) -> Stand:
+    """Compare a survey with its last seal.
+
+    `design` is how its rates are estimated, `rule` which of its submissions count.
+    """
     seal = load_last_seal(session, survey.id)
     if survey.state is not SurveyState.CLOSED:
         return Stand(seal, "")
-    found = hashlib.sha256(json.dumps(design, ensure_ascii=False, sort_keys=True).encode())
-    query = select(Submission.key, Submission.digest, Submission.state)
+    facts = [design, rule.number]
+    found = hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode())
+    query = select(Submission.key, Submission.digest, is_counted(rule).label("counts"))
     rows = session.execute(query.where(Submission.survey_id == survey.id).order_by(Submission.key))
     for row in rows:
-        counts = row.state is SubmissionState.VALID
-        found.update(f"\n{row.key.hex} {row.digest} {int(counts)}".encode())
+        found.update(f"\n{row.key.hex} {row.digest} {int(row.counts)}".encode())
     return Stand(seal, found.hexdigest())
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, joinedload
 from app.errors import InvalidInput, Sentence
 from app.errors import say as _
 from app.formats import BEIJING, date_of
-from app.models import Area, Channel, Origin, Submission, SubmissionState, Survey, Target
+from app.models import Area, Channel, Origin, Submission, Survey, Target
 from app.services.areas import within
+from app.services.inclusion import is_counted, load_inclusion
 
 LARGEST_TARGET = 1_000_000
 _INSERT: dict[str, Callable[..., sqlite.Insert | postgresql.Insert]] = {
@@ -82,7 +83,7 @@ def _progress(session: Session, survey: Survey, target: Target, today: date) -> 
         .join(Area, Area.id == Submission.area_id)
         .where(
             Submission.survey_id == survey.id,
-            Submission.state == SubmissionState.VALID,
+            is_counted(load_inclusion(session, survey.id)),
             Submission.origin == Origin.COLLECTED,
             Submission.channel == target.channel,
             within(target.area),

@@ -34,6 +34,8 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "import_id": 1,
         "rate_id": 1,
         "revision": 1,
+        "check_id": 1,
+        "reference": "none",
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",
@@ -111,8 +113,9 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
     Visitor(app).get("/forgotten", status=403)
 
 
-# What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet.
-LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken"}
+# What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet,
+# nothing to review or to check.
+LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken", "review.one", "field.check"}
 # What is only there once something was sealed or answered.
 NOT_YET = {"desk.export_seal", "respond.receipt", "respond.receipt_proof"}
 UNUSUAL = dict.fromkeys(LEADS_ON, 303) | dict.fromkeys(NOT_YET, 404)

@@ -150,6 +150,10 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/mappings/new",
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
+    "/desk/surveys/{survey}/review/<reference>",
+    "/desk/surveys/{survey}/inclusion",
+    "/desk/surveys/{survey}/back-checks",
+    "/field/surveys/{survey}/back-checks/{check}",
     "/desk/surveys/{survey}/cards",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
@@ -192,7 +196,9 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
+        path.format(
+            survey=here.survey, batch=here.batch, staff=1, rate=1, check=1, **{"import": 1}
+        ),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
