@@ -28,6 +28,7 @@ _STAFF_SIDE = {
     "texts",
     "field",
     "interview",
+    "paper",
     "signin",
     "code",
     "account",

@@ -11,6 +11,7 @@ from app.models.imported import (
     ImportMapping,
     ImportState,
 )
+from app.models.slip import DoubleEntry, Keying, KeyingDifference, Slip, SlipState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -27,11 +28,14 @@ __all__ = [
     "CardEvent",
     "CardState",
     "Channel",
+    "DoubleEntry",
     "ExternalRate",
     "FreeText",
     "ImportMapping",
     "ImportState",
     "ImportedRow",
+    "Keying",
+    "KeyingDifference",
     "Notice",
     "Origin",
     "Poster",
@@ -41,6 +45,8 @@ __all__ = [
     "Role",
     "SignIn",
     "SignInOutcome",
+    "Slip",
+    "SlipState",
     "Staff",
     "StaffSession",
     "Submission",

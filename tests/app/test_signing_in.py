@@ -149,10 +149,14 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/mappings/new",
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
+    "/desk/surveys/{survey}/paper",
     "/desk/surveys/{survey}/cards",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
     "/field/scan",
+    "/field/surveys/{survey}/paper/key",
+    "/field/surveys/{survey}/paper/differences",
+    "/field/surveys/{survey}/paper/withdraw",
 ]
 
 
