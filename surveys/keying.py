@@ -195,8 +195,6 @@ def told(control: Control, text: str) -> str:
 def labels(question: Question) -> dict[str, str]:
     """Return the words of each choice behind its sign, by code; a point says its number itself."""
     return {
-        choice.code: choice.text
-        if choice.text.split(" ")[0] == sign
-        else f"{sign} {choice.text}"
+        choice.code: choice.text if choice.text.split(" ")[0] == sign else f"{sign} {choice.text}"
         for choice, sign in zip(question.choices, signs(question).values(), strict=True)
     }

@@ -73,26 +73,27 @@ def double(evaluator: Visitor, here: Zone) -> SetUp:
     return say
 
 
+def opened(visitor: Visitor, zone: Zone) -> dict[str, list[str]]:
+    """Open an empty form; return its token and key."""
+    path = f"{home(zone)}/key"
+    fields = visitor.get(path).fields(path)
+    return {name: fields[name] for name in ("csrf_token", "_key")}
+
+
 def key(
     visitor: Visitor,
     zone: Zone,
     number: str = "12",
     *,
-    status: int = 303,
+    status: int | None = 303,
     form: Mapping[str, list[str]] | None = None,
     **changes: str,
 ) -> Page:
     """Key one slip as the form sends it."""
-    path = f"{home(zone)}/key"
-    hidden = form or {
-        name: value
-        for name, value in visitor.get(path).fields(path).items()
-        if name in {"csrf_token", "_key"}
-    }
+    hidden = form or opened(visitor, zone)
     sent = {**TYPED, "_area": str(zone.towns[0]), "_number": number, "_end": "1", **changes}
-    return visitor.post(
-        path, {**hidden, **{name: value for name, value in sent.items() if value}}, status=status
-    )
+    given = {name: value for name, value in sent.items() if value}
+    return visitor.post(f"{home(zone)}/key", {**hidden, **given}, status=status)
 
 
 def settle(
@@ -172,9 +173,7 @@ def test_a_retry_stores_nothing_twice(
     app: Flask, fieldworker: Visitor, here: Zone, double: SetUp
 ) -> None:
     double(0)
-    path = f"{home(here)}/key"
-    form = fieldworker.get(path).fields(path)
-    hidden = {name: form[name] for name in ("csrf_token", "_key")}
+    hidden = opened(fieldworker, here)
     key(fieldworker, here, form=hidden)
     again = key(fieldworker, here, form=hidden, q1="B")
     assert "这次没有改动" in fieldworker.get(again.location).text
@@ -258,7 +257,12 @@ def test_every_kind_of_question_can_be_keyed(
     }
     path = f"/field/surveys/{survey}/paper/key"
     sent = {**typed, "_area": str(here.towns[0]), "_number": "甲-7", "_end": "1"}
-    fieldworker.fill(path, action=path, **sent)
+    form = fieldworker.get(path).fields(path)
+    faulty = {**form, **sent, "why": "ABCD", "parts.price": "E", "times": "x"}
+    page = fieldworker.post(path, faulty, status=422)
+    for said in ("第 2 题请填数字", "第 5 题最多选 3 个", "第 8-3 题的选项有误"):
+        assert said in page.text
+    fieldworker.post(path, {**form, **sent})
     (stored,) = submissions(app, survey)
     assert stored.answers == {
         "went": "yes",
@@ -276,11 +280,6 @@ def test_every_kind_of_question_can_be_keyed(
         "recommend": "10",
         "heard": "board",
     }
-    faulty = fieldworker.fill(
-        path, action=path, status=422, **{**sent, "why": "ABCD", "parts.price": "E", "times": "x"}
-    )
-    for said in ("第 2 题请填数字", "第 5 题最多选 3 个", "第 8-3 题的选项有误"):
-        assert said in faulty.text
 
 
 # ---------------------------------------------------------------------------------------------
@@ -360,21 +359,19 @@ def test_who_was_led_astray_by_one_error_made_one(
     evaluator.fill(path, action=path, share="100")
     typed = {"went": "A", "times": "3", "why": "A", "overall": "5", "recommend": "9", "heard": "A"}
     for visitor, went in ((fieldworker, "A"), (evaluator, "B")):
-        key_path = f"{home(zone)}/key"
-        hidden = visitor.get(key_path).fields(key_path)
         sent = {**typed, "went": went, "_area": str(here.towns[0]), "_number": "12", "_end": "1"}
-        visitor.post(key_path, {**hidden, **sent})
+        visitor.post(f"{home(zone)}/key", {**opened(visitor, zone), **sent})
     page = evaluator.get(f"{home(zone)}/differences")
     assert len(page.html.all("fieldset")) == 5
-    sent = page.fields(f"{home(zone)}/differences")
+    begun = page.fields(f"{home(zone)}/differences")
     # What only one was led to begins with what that one keyed.
-    assert {name for name in sent if name.startswith("pick-")} == {
+    assert {name for name in begun if name.startswith("pick-")} == {
         "pick-times",
         "pick-why",
         "pick-overall",
         "pick-recommend",
     }
-    evaluator.post(f"{home(zone)}/differences", {**sent, "pick-went": "first"})
+    evaluator.post(f"{home(zone)}/differences", {**begun, "pick-went": "first"})
     assert submissions(app, survey)[0].answers["times"] == "3"
     keyers = evaluator.get(path).html.rows()
     assert keyers["zhang"][2] == "1"
@@ -447,12 +444,10 @@ def test_two_who_key_the_same_slip_at_once_make_one_submission(
     double: SetUp,
 ) -> None:
     double(share)
-    path = f"{home(here)}/key"
-    forms = {visitor: visitor.get(path).fields(path) for visitor in (fieldworker, evaluator)}
+    forms = {visitor: opened(visitor, here) for visitor in (fieldworker, evaluator)}
 
     def send(visitor: Visitor) -> int:
-        hidden = {name: forms[visitor][name] for name in ("csrf_token", "_key")}
-        return key(visitor, here, form=hidden, status=None).status
+        return key(visitor, here, form=forms[visitor], status=None).status
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(send, forms)) == taken
@@ -469,9 +464,7 @@ def test_late_paper_is_taken_until_the_survey_is_ended(
     app: Flask, fieldworker: Visitor, here: Zone, double: SetUp
 ) -> None:
     double(0)
-    path = f"{home(here)}/key"
-    form = fieldworker.get(path).fields(path)
-    hidden = {name: form[name] for name in ("csrf_token", "_key")}
+    hidden = opened(fieldworker, here)
     change_survey(app, here.survey, closes_at=datetime.now(UTC) - timedelta(hours=1))
     key(fieldworker, here, form=hidden)
     change_survey(app, here.survey, state=SurveyState.CLOSED)
