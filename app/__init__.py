@@ -39,7 +39,7 @@ from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
 from app.desk import areas, imports, review, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
-from app.field import interview
+from app.field import interview, paper
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
@@ -99,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         desk,
         areas,
         imports,
+        paper,
         texts,
         review,
     ):

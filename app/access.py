@@ -60,6 +60,7 @@ AUDIENCES: dict[str, Audience] = {
     "admin": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
     "field": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     "interview": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
+    "paper": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     # What residents wrote in their own words: not even auditors read it.
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     # One person's answers, without their words: those who review them, and nobody else.

@@ -836,6 +836,7 @@ def _erasure_line(erasure: retention.Erasure, *, dry_run: bool) -> str:
     return (
         f"{erasure.survey.id}\t{erasure.survey.title}（说明第 {erasure.notice} 版）：{verb}文字"
         f" {erasure.texts} 条、答题用时 {erasure.durations} 条、小批次的批号 {erasure.batches} 条"
+        f"、没有录完的纸质问卷 {erasure.slips} 份"
     )
 
 

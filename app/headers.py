@@ -29,6 +29,7 @@ _STAFF_SIDE = {
     "texts",
     "field",
     "interview",
+    "paper",
     "signin",
     "code",
     "account",

@@ -21,6 +21,7 @@ from app.models.review import (
     ReviewState,
 )
 from app.models.seal import Seal
+from app.models.slip import DoubleEntry, Keying, KeyingDifference, Slip, SlipState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -40,12 +41,15 @@ __all__ = [
     "CardEvent",
     "CardState",
     "Channel",
+    "DoubleEntry",
     "ExternalRate",
     "FreeText",
     "ImportMapping",
     "ImportState",
     "ImportedRow",
     "InclusionRule",
+    "Keying",
+    "KeyingDifference",
     "Notice",
     "Origin",
     "Poster",
@@ -59,6 +63,8 @@ __all__ = [
     "Seal",
     "SignIn",
     "SignInOutcome",
+    "Slip",
+    "SlipState",
     "Staff",
     "StaffSession",
     "Submission",

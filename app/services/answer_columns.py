@@ -149,6 +149,12 @@ def fold(word: str) -> str:
     return "".join(unicodedata.normalize("NFKC", word).casefold().split())
 
 
+def slip_number(typed: str) -> str:
+    """Return the one way to write a paper slip's number: "００12 " and "12" are one, also "a-1"."""
+    number = fold(typed).upper()
+    return number.lstrip("0") or "0" if number.isdecimal() else number
+
+
 def read_answers(
     mapping: ColumnMapping, columns: Sequence[AnswerColumn], row: Row
 ) -> tuple[dict[str, list[str]], list[Sentence]]:

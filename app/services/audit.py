@@ -74,6 +74,11 @@ class Action(StrEnum):
     POSTER_PRINTED = "poster_printed"
     CARD_SHOWN = "card_shown"
     INTERVIEWED = "interviewed"
+    QUESTIONNAIRE_PRINTED = "questionnaire_printed"
+    DOUBLE_ENTRY_SET = "double_entry_set"
+    SLIP_KEYED = "slip_keyed"
+    SLIP_SETTLED = "slip_settled"
+    SLIP_WITHDRAWN = "slip_withdrawn"
     ANSWERS_IMPORTED = "answers_imported"
     IMPORT_SET_ASIDE = "import_set_aside"
     MAPPING_SAVED = "mapping_saved"
@@ -247,6 +252,34 @@ def interviewed(actor: str, survey: Survey, area: Area, channel: Channel) -> Act
     """Say that somebody asked a resident in person or by telephone; never which answers came."""
     after = {"form": channel.value}
     return Act(actor, Action.INTERVIEWED, f"survey {survey.id}", area.path, None, {**after})
+
+
+def questionnaire_printed(actor: str, survey: Survey, area: Area, language: str) -> Act:
+    """Say that the questionnaire was handed out to be printed, by whom of which branch."""
+    after: Facts = {"form": "pdf", "language": language, "notice": survey.notice_number}
+    named = f"survey {survey.id}"
+    return Act(actor, Action.QUESTIONNAIRE_PRINTED, named, area.path, None, after)
+
+
+def double_entry_set(actor: str, survey: Survey, before: int | None, after: int) -> Act:
+    """Say how many of a hundred paper slips are to be keyed by two people."""
+    return Act(
+        actor,
+        Action.DOUBLE_ENTRY_SET,
+        f"survey {survey.id}",
+        survey.area.path,
+        {"share": before},
+        {"share": after},
+    )
+
+
+def slip_act(actor: str, action: Action, survey: Survey, area: Area, reason: str = "") -> Act:
+    """Say that a paper slip was keyed, settled or taken back; never its number.
+
+    These rows cannot be written anew: beside the answers of the same transaction, a number here
+    would name the slip they came from.
+    """
+    return Act(actor, action, f"survey {survey.id}", area.path, reason=reason)
 
 
 def answers_imported(actor: str, survey: Survey, made: AnswerImport) -> Act:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from io import BytesIO
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, chain, groupby, pairwise
 from math import inf
 from pathlib import Path
 
@@ -163,6 +163,18 @@ class Pen:
                 return Block(best.lines, best.size, is_cut=kept != text)
             kept = kept[: int(len(kept) * best.size / _SMALLEST) - 1].rstrip("…") + "…"
 
+    def wrapped(self, text: str, width: float, size: float) -> tuple[str, ...]:
+        """Return a text in lines of this width, all at this size; only a word too long is cut."""
+        lines = [""]
+        for piece in _pieces(visible(text)):
+            if self.font.stringWidth((lines[-1] + piece).rstrip(), size) > width and lines[-1]:
+                lines.append("")
+            for letter in piece:
+                if self.font.stringWidth(lines[-1] + letter, size) > width and letter != " ":
+                    lines.append("")
+                lines[-1] += letter
+        return tuple(line.strip() for line in lines)
+
     def _shrunk(self, text: str, count: int, width: float, size: float) -> Block:
         lines = _even_lines(text, self.font, count)
         widest = max(self.font.stringWidth(line, 1) for line in lines)
@@ -305,6 +317,12 @@ def _breaks(text: str) -> list[int]:
     """Return where a new line may begin: not inside a word, nor with a mark that belongs before."""
     starts = [word.start() for word in _WORD.finditer(text)][1:]
     return [at for at in starts if text[at - 1] not in _NOT_LAST and text[at] not in _NOT_FIRST]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield what stays together on a line, with the blanks behind it."""
+    ends = [0, *_breaks(text), len(text)]
+    yield from (text[start:end] for start, end in pairwise(ends))
 
 
 # The QR code

@@ -23,6 +23,7 @@ from app.models import (
     ImportedRow,
     ImportMapping,
     ImportState,
+    Slip,
     Staff,
     Submission,
     SubmissionState,
@@ -36,6 +37,7 @@ from app.services.answer_columns import (
     heading_at_fault,
     read_answers,
     saved_mapping,
+    slip_number,
     template_mapping,
 )
 from app.services.areas import load_branch
@@ -194,6 +196,11 @@ def plan_import(
         if (digest, area_id) != (mine.sheet.digest(), mine.area_id):
             what = _("这个编号以前导入过，内容不一样。请核对；要改的，先撤销那一次导入。")
             faults[mine.row.number] = [row_fault(mine.row.number, mapping.key, what)]
+    if not mapping.source:
+        for keyed in _keyed_slips(session, survey, mapping, checked):
+            mine = checked.pop(keyed)
+            what = _("这个编号的纸质问卷已经在本系统录入，不要再导入。")
+            faults[mine.row.number] = [row_fault(mine.row.number, mapping.key, what)]
     differing = sum(number in faults for number in (row.number for row in rows))
     known = len(rows) - len(checked) - differing
     return Plan(tuple(checked.values()), known, dict(sorted(faults.items())))
@@ -205,9 +212,9 @@ def ensure_taken(survey: Survey) -> None:
     Paper arrives when the last day is over; a survey that was ended has its results.
     """
     if survey.state not in {SurveyState.OPEN, SurveyState.PAUSED}:
-        raise Problem(_("调查开放以后、结束以前才能导入答卷。"))
+        raise Problem(_("调查开放以后、结束以前才能录入或导入答卷。"))
     if survey.notice.erased_at is not None:
-        raise Problem(_("这次调查已经到期删除过内容，不能再导入答卷。"))
+        raise Problem(_("这次调查已经到期删除过内容，不能再录入或导入答卷。"))
 
 
 class _Reader:
@@ -274,7 +281,9 @@ def _key_fault(key: str, twin: Checked | None) -> Sentence | None:
 
 
 def _row_hash(keys: Keys, survey: Survey, source: str, key: str) -> bytes:
-    text = "\0".join(["import", str(survey.id), source, key])
+    # The template's numbers are those on paper slips, however they are written.
+    named = key if source else slip_number(key)
+    text = "\0".join(["import", str(survey.id), source, named])
     return hmac.digest(keys.lookup, text.encode(), "sha256")
 
 
@@ -290,6 +299,29 @@ def _stored(session: Session, hashes: Sequence[bytes]) -> dict[bytes, tuple[str,
         for row_hash, digest, area_id in session.execute(query):
             found[bytes(row_hash or b"")] = (digest, area_id)
     return found
+
+
+def _keyed_slips(
+    session: Session, survey: Survey, mapping: ColumnMapping, checked: Mapping[bytes, Checked]
+) -> list[bytes]:
+    """Return the rows whose slip somebody keyed by hand (app/services/slips.py)."""
+    query = select(Slip.area_id, Slip.number).where(Slip.survey_id == survey.id)
+    keyed = {(area, number) for area, number in session.execute(query)}
+    return [
+        row_hash
+        for row_hash, each in checked.items()
+        if (each.area_id, slip_number(each.row.cells[mapping.key])) in keyed
+    ]
+
+
+def imported_area(session: Session, survey: Survey, number: str, keys: Keys) -> int | None:
+    """Return the area of the paper slip with this number that came in the template's table."""
+    query = (
+        select(Submission.area_id)
+        .join(ImportedRow, ImportedRow.submission_key == Submission.key)
+        .where(ImportedRow.row_hash == _row_hash(keys, survey, "", number))
+    )
+    return session.scalar(query)
 
 
 def _chunks(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:

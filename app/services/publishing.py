@@ -5,14 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import InvalidInput, NotFound, Problem, Sentence
 from app.errors import say as _
 from app.formats import date_of
-from app.models import Area, Notice, Poster, QuestionnaireVersion, Survey, SurveyState
+from app.models import (
+    Area,
+    Notice,
+    Poster,
+    QuestionnaireVersion,
+    Slip,
+    SlipState,
+    Survey,
+    SurveyState,
+)
 from app.services.areas import within
 from app.services.retention import mix
 from surveys.questionnaire import Questionnaire
@@ -173,7 +182,20 @@ def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     if not moved:
         raise Problem(_("这次调查现在的状态不能这样变更，请刷新页面查看。"))
     if to is SurveyState.CLOSED:
+        _refuse_unsettled(session, survey)
         mix(session, survey)
+
+
+def _refuse_unsettled(session: Session, survey: Survey) -> None:
+    # Counted after the state was changed: whoever keys holds the survey's row, and was waited for.
+    unsettled = Slip.state.in_((SlipState.AWAITING, SlipState.DIFFERING))
+    count = session.scalar(
+        select(func.count()).select_from(Slip).where(Slip.survey_id == survey.id, unsettled)
+    )
+    if count:
+        raise Problem(
+            _("还有 %(count)s 份纸质问卷等第二遍录入或核对，请先办完或撤回，再结束。", count=count)
+        )
 
 
 def find_survey(session: Session, survey_id: int, branch: Area | None = None) -> Survey:

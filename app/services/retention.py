@@ -8,6 +8,7 @@ from typing import TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Update,
+    and_,
     distinct,
     func,
     literal_column,
@@ -17,12 +18,29 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from app.models import Batch, Card, CardState, FreeText, Notice, Submission, Survey
+from app.models import (
+    Batch,
+    Card,
+    CardState,
+    FreeText,
+    Keying,
+    KeyingDifference,
+    Notice,
+    Slip,
+    SlipState,
+    Submission,
+    Survey,
+)
 
 # Tables whose files tell more than their rows: what was erased, and in what order it came in.
-TABLES = ("cards", "submissions", "free_texts")
+TABLES = ("cards", "submissions", "free_texts", "slips", "keyings", "keying_differences")
 # Of fewer answers than this, one is too easily somebody's (SECURITY.md, "Anonymity").
 SMALLEST_GROUP = 5
+_OF_SLIP = and_(
+    Keying.survey_id == Slip.survey_id,
+    Keying.area_id == Slip.area_id,
+    Keying.number == Slip.number,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,7 @@ class Erasure:
     texts: int
     durations: int
     batches: int
+    slips: int
 
     def counts(self) -> dict[str, int]:
         """Return the figures that are reported and put on record."""
@@ -42,6 +61,7 @@ class Erasure:
             "texts": self.texts,
             "durations": self.durations,
             "batches": self.batches,
+            "slips": self.slips,
         }
 
 
@@ -67,7 +87,12 @@ def count_due(session: Session, notice: Notice) -> Erasure:
     query = select(Survey).where(Survey.id == notice.survey_id).options(joinedload(Survey.area))
     counts = (
         session.scalar(select(func.count()).where(*conditions)) or 0
-        for conditions in (_texts(notice), _durations(notice), _small_batches(notice))
+        for conditions in (
+            _texts(notice),
+            _durations(notice),
+            _small_batches(notice),
+            _unsettled(notice),
+        )
     )
     return Erasure(session.scalars(query).one(), notice.number, *counts)
 
@@ -75,9 +100,9 @@ def count_due(session: Session, notice: Notice) -> Erasure:
 def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     """Erase what was answered under this notice and could tell who answered.
 
-    Texts with their salts, how long answering took, and the batch where it had few answers; the
-    coded answers, the hour and the area stay, and with them every count. Returns None when
-    somebody else did it meanwhile.
+    Texts with their salts, how long answering took, the batch where it had few answers, and what
+    was keyed from paper and never settled; the coded answers, the hour and the area stay, and with
+    them every count. Returns None when somebody else did it meanwhile.
     """
     claim = (
         update(Notice)
@@ -95,6 +120,9 @@ def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     _change(session, durations.values(duration_seconds=None))
     batches = update(Submission).where(*_small_batches(notice))
     _change(session, batches.values(batch_id=None))
+    unsettled = select(Slip.number).where(_OF_SLIP, *_unsettled(notice)).exists()
+    _change(session, update(Keying).where(unsettled).values(typed=None))
+    _change(session, update(Slip).where(*_unsettled(notice)).values(state=SlipState.ERASED))
     return found
 
 
@@ -131,19 +159,19 @@ def load_unmixed(session: Session) -> Sequence[Survey]:
         .group_by(Batch.survey_id)
         .having(writers > 1)
     )
+    writers = func.count(distinct(literal_column("slips.xmin::text")))
+    by_slips = select(Slip.survey_id).group_by(Slip.survey_id).having(writers > 1)
+    marked = (Survey.id.in_(by) for by in (by_answers, by_cards, by_slips))
     return session.scalars(
-        select(Survey)
-        .where(or_(Survey.id.in_(by_answers), Survey.id.in_(by_cards)))
-        .options(joinedload(Survey.area))
-        .order_by(Survey.id)
+        select(Survey).where(or_(*marked)).options(joinedload(Survey.area)).order_by(Survey.id)
     ).all()
 
 
 def mix(session: Session, survey: Survey) -> None:
-    """Write the survey's answered cards and its answers anew, as if all came at one moment.
+    """Write a survey's answered cards, slips and answers anew, as if all came at one moment.
 
-    PostgreSQL keeps with every row the transaction that wrote it, and a card and its answers are
-    written by the same one: that they are must not be seen for longer than it has to.
+    PostgreSQL keeps with every row the transaction that wrote it, and a card or a slip and its
+    answers are written by the same one: that must not be seen for longer than it has to.
     """
     if not _marks_rows(session):
         return
@@ -155,6 +183,12 @@ def mix(session: Session, survey: Survey) -> None:
     keys = select(Submission.key).where(Submission.survey_id == survey.id)
     texts = update(FreeText).where(FreeText.submission_key.in_(keys))
     _change(session, texts.values(digest=FreeText.digest))
+    slips = update(Slip).where(Slip.survey_id == survey.id)
+    _change(session, slips.values(state=Slip.state))
+    keyings = update(Keying).where(Keying.survey_id == survey.id)
+    _change(session, keyings.values(key=Keying.key))
+    differences = update(KeyingDifference).where(KeyingDifference.survey_id == survey.id)
+    _change(session, differences.values(first_wrong=KeyingDifference.first_wrong))
 
 
 Conditions: TypeAlias = tuple[ColumnElement[bool], ...]
@@ -181,6 +215,14 @@ def _small_batches(notice: Notice) -> Conditions:
         .having(func.count() < SMALLEST_GROUP)
     )
     return *_answered_under(notice), Submission.batch_id.in_(small)
+
+
+def _unsettled(notice: Notice) -> Conditions:
+    return (
+        Slip.survey_id == notice.survey_id,
+        Slip.notice_number == notice.number,
+        Slip.state.in_((SlipState.AWAITING, SlipState.DIFFERING)),
+    )
 
 
 def _change(session: Session, statement: Update) -> None:

@@ -278,7 +278,7 @@ def test_what_is_due_is_erased_and_every_count_stays(
         before.area_id,
     )
     (act,) = acts(app, "texts_erased")
-    assert act.after == {"notice": 1, "texts": 1, "durations": 1, "batches": 1}
+    assert act.after == {"notice": 1, "texts": 1, "durations": 1, "batches": 1, "slips": 0}
     # A phone that tries once more still gets its receipt, and erased words are not stored again.
     assert visitor.submit(asked[1], answers(wish=WISH), form).receipt == receipt
     assert [each.text for each in texts(app)] == [None]
@@ -317,7 +317,9 @@ def test_a_dry_run_only_says_so(
     assert "将删除文字 1 条" in retention("run", "--dry-run")
     assert json.loads(retention("run", "--dry-run", "--json")) == {
         "dry_run": True,
-        "erased": [{"survey": asked[0], "notice": 1, "texts": 1, "durations": 1, "batches": 1}],
+        "erased": [
+            {"survey": asked[0], "notice": 1, "texts": 1, "durations": 1, "batches": 1, "slips": 0}
+        ],
         "staff_sessions_cleared": 0,
         "sign_ins_cleared": 0,
         "old_versions_kept": 0,

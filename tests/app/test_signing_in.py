@@ -154,10 +154,14 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/inclusion",
     "/desk/surveys/{survey}/back-checks",
     "/field/surveys/{survey}/back-checks/{check}",
+    "/desk/surveys/{survey}/paper",
     "/desk/surveys/{survey}/cards",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
     "/field/scan",
+    "/field/surveys/{survey}/paper/key",
+    "/field/surveys/{survey}/paper/differences",
+    "/field/surveys/{survey}/paper/withdraw",
 ]
 
 
