@@ -145,7 +145,10 @@ def add_area(name: str, parent: str | None) -> None:
     """添加一个片区。"""
     with _explained(), transaction() as session:
         above = areas.find_area_by_name(session, parent) if parent else None
-        added = areas.add_area(session, name, above)
+        if above is None:
+            added = areas.add_area(session, name)
+        else:
+            added = areas.add_below(session, above, areas.AreaPlan(name))
         record(session, audit.area_added(audit.COMMAND_LINE, added))
     click.echo(f"{added.id}\t{added.path}\t{added.name}")
 

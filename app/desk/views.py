@@ -122,6 +122,10 @@ _ACTIONS = {
     audit.Action.TEXTS_VIEWED: _("查看文字回答"),
     audit.Action.TEXTS_ERASED: _("到期删除"),
     audit.Action.AREA_ADDED: _("添加片区"),
+    audit.Action.AREA_CHANGED: _("修改片区"),
+    audit.Action.AREA_MOVED: _("移动片区"),
+    audit.Action.AREA_CLOSED: _("停用片区"),
+    audit.Action.AREA_REOPENED: _("恢复片区"),
     audit.Action.BATCH_MADE: _("制作卡片"),
     audit.Action.SHEET_PRINTED: _("打印卡片"),
     audit.Action.LIST_PRINTED: _("打印发卡登记表"),
@@ -197,6 +201,9 @@ _FACTS = {
     "cards": _("编号"),
     "channel": _("调查方式"),
     "target": _("目标份数"),
+    "population": _("人口"),
+    "stratum": _("分层"),
+    "parent": _("上级片区"),
 }
 
 
@@ -510,7 +517,7 @@ def _survey_form(session: Session) -> SurveyForm:
     form.questionnaire.choices = [
         SelectChoice(name, f"{found.title}（{name}）") for name, found in bundled().items()
     ]
-    branch = areas.load_branch(session, current_staff().area)
+    branch = areas.load_open(session, current_staff().area)
     form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
     return form
 

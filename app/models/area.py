@@ -1,4 +1,4 @@
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -10,6 +10,8 @@ class Area(Base):
     `path` is the ids from the root down, each followed by a slash ("1/4/17/"): a branch is every
     area whose path begins with its own, which one index serves on both databases.
     `population` counts residents; `stratum` is the group from which a sample draws by itself.
+    One that `is_closed` is offered to nothing new. `version` counts what was changed on it, so
+    that of two who edit it at once the later one is told.
     """
 
     __tablename__ = "areas"
@@ -20,3 +22,5 @@ class Area(Base):
     path: Mapped[str] = mapped_column(String(200), unique=True)
     population: Mapped[int | None]
     stratum: Mapped[str | None] = mapped_column(String(50))
+    is_closed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    version: Mapped[int] = mapped_column(default=1, server_default="1")

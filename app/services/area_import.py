@@ -1,18 +1,26 @@
 """The area tree from a table: every row checked before the first is stored."""
 
-import unicodedata
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import Sentence, TableRefused
 from app.errors import say as _
 from app.models import Area
-from app.services.areas import load_all, load_branch
+from app.services.areas import (
+    MOST_LEVELS,
+    STEP,
+    load_all,
+    load_branch,
+    lock_tree,
+    name_fault,
+    plain,
+    read_population,
+    stratum_fault,
+)
 from app.spreadsheets.reading import Column, Row, row_fault
 
 PARENT, NAME, POPULATION, STRATUM = "上级片区", "片区", "人口", "分层"
@@ -22,11 +30,6 @@ COLUMNS = (
     Column(POPULATION, is_required=False),
     Column(STRATUM, is_required=False),
 )
-MOST_LEVELS = 8
-MOST_PEOPLE = 2_000_000_000
-_LONGEST_NAME, _LONGEST_STRATUM = 100, 50
-# In a table "乡镇/村" names a village where the name of the village alone names several.
-STEP = "/"
 
 
 @dataclass(slots=True)
@@ -76,11 +79,7 @@ def _id(place: Place | None) -> int | None:
 
 
 def _steps(reference: str) -> tuple[str, ...]:
-    return tuple(_plain(step) for step in reference.split(STEP))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return tuple(plain(step) for step in reference.split(STEP))
 
 
 def plan_import(session: Session, rows: Sequence[Row], branch: Area | None) -> Import:
@@ -111,16 +110,13 @@ def import_areas(session: Session, rows: Sequence[Row], branch: Area | None) -> 
 
     Whoever imports into the same tree at the same moment waits, and then finds these areas.
     """
-    roots = select(Area.id).where(Area.parent_id.is_(None)).order_by(Area.id)
-    if branch is not None:
-        roots = roots.where(Area.id == int(branch.path.partition("/")[0]))
-    # Residents' answers refer to areas and must not wait: this lock leaves them alone.
-    session.execute(roots.with_for_update(key_share=True)).all()
+    lock_tree(session, branch)
     plan = plan_import(session, rows, branch)
     for place in plan.changed:
         for name in ("population", "stratum"):
             if getattr(place, name) is not None:
                 setattr(place.area, name, getattr(place, name))
+        _area_of(place).version += 1
     for depth in sorted({place.depth for place in plan.added}):
         _add_level(session, [place for place in plan.added if place.depth == depth])
     session.flush()
@@ -181,7 +177,7 @@ def _place_rows(
     placed: list[tuple[Row, Place]] = []
     waiting = [row for row in rows if _has_name(row, faults)]
     for _level in range(MOST_LEVELS):
-        names = Counter(_plain(row.cells[NAME]) for row in waiting)
+        names = Counter(plain(row.cells[NAME]) for row in waiting)
         ready = [row for row in waiting if not _waits(row, names)]
         for row in ready:
             place = _place(row, tree, branch, faults)
@@ -200,26 +196,19 @@ def _place_rows(
 
 def _waits(row: Row, names: Counter[str]) -> bool:
     above = _steps(row.cells[PARENT])[-1]
-    return names[above] > (above == _plain(row.cells[NAME]))
+    return names[above] > (above == plain(row.cells[NAME]))
 
 
 def _has_name(row: Row, faults: dict[int, list[Sentence]]) -> bool:
-    name = _plain(row.cells[NAME])
-    what = None
-    if not name:
-        what = _("请填写片区名称。")
-    elif len(name) > _LONGEST_NAME:
-        what = _("太长，最多 %(most)s 个字。", most=_LONGEST_NAME)
-    elif STEP in name:
-        what = _("名称里不能有“/”。")
-    if what is not None:
+    name = plain(row.cells[NAME])
+    if what := name_fault(name):
         faults[row.number].append(row_fault(row.number, NAME, what))
     return bool(name)
 
 
 def _place(row: Row, tree: _Tree, branch: Area | None, faults: dict[int, list[Sentence]]) -> Place:
     """Return the place that a row names, adding it to the tree if it is new."""
-    name, reference = _plain(row.cells[NAME]), _plain(row.cells[PARENT])
+    name, reference = plain(row.cells[NAME]), plain(row.cells[PARENT])
     if not reference and branch is not None and name == branch.name:
         return next(place for place in tree.by_name[name] if place.parent is None)
     parent, what = None, None
@@ -251,24 +240,23 @@ def _parent_fault(found: Sequence[Place], reference: str) -> Sentence | None:
         return _(
             "有 %(count)s 个，请写成“上级/片区”，例如：%(some)s。", count=len(found), some=some
         )
+    if found[0].area is not None and found[0].area.is_closed:
+        return _("“%(name)s”已停用，请先恢复使用。", name=reference)
     return None
 
 
 def _read_facts(row: Row, place: Place, faults: dict[int, list[Sentence]]) -> None:
     """Put the row's population and stratum into its place, or say what is wrong with them."""
-    people, stratum = row.cells.get(POPULATION, ""), _plain(row.cells.get(STRATUM, ""))
-    if people:
-        count = unicodedata.normalize("NFKC", people).replace(",", "")
-        if not (count.isascii() and count.isdigit()) or int(count[:12]) > MOST_PEOPLE:
-            what = _("要填整数，单位是人，例如 12345。")
-            faults[row.number].append(row_fault(row.number, POPULATION, what))
-        else:
-            place.population = int(count)
-    if len(stratum) > _LONGEST_STRATUM:
-        what = _("太长，最多 %(most)s 个字。", most=_LONGEST_STRATUM)
+    people = read_population(row.cells.get(POPULATION, ""))
+    stratum = plain(row.cells.get(STRATUM, ""))
+    if people is None or isinstance(people, int):
+        place.population = people
+    else:
+        faults[row.number].append(row_fault(row.number, POPULATION, people))
+    if what := stratum_fault(stratum):
         faults[row.number].append(row_fault(row.number, STRATUM, what))
-    elif stratum:
-        place.stratum = stratum
+    else:
+        place.stratum = stratum or None
 
 
 def _is_change(place: Place) -> bool:

@@ -61,6 +61,10 @@ class Action(StrEnum):
     TEXTS_VIEWED = "texts_viewed"
     TEXTS_ERASED = "texts_erased"
     AREA_ADDED = "area_added"
+    AREA_CHANGED = "area_changed"
+    AREA_MOVED = "area_moved"
+    AREA_CLOSED = "area_closed"
+    AREA_REOPENED = "area_reopened"
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     LIST_PRINTED = "list_printed"
@@ -191,7 +195,46 @@ def texts_erased(actor: str, survey: Survey, counts: Facts) -> Act:
 
 def area_added(actor: str, area: Area) -> Act:
     """Say that an area was added to the tree."""
-    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, {"name": area.name})
+    after = {name: fact for name, fact in area_facts(area).items() if fact is not None}
+    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, after)
+
+
+def area_facts(area: Area) -> Facts:
+    """Return what an area is called and counted as."""
+    return {"title": area.name, "population": area.population, "stratum": area.stratum}
+
+
+def area_changed(actor: str, area: Area, before: Facts) -> Act:
+    """Say what of an area was changed; `before` is its facts until then."""
+    after = area_facts(area)
+    changed = [name for name in after if after[name] != before[name]]
+    return Act(
+        actor,
+        Action.AREA_CHANGED,
+        f"area {area.id}",
+        area.path,
+        {name: before[name] for name in changed},
+        {name: after[name] for name in changed},
+    )
+
+
+def area_moved(actor: str, area: Area, before: Area, after: Area) -> Act:
+    """Say that an area went from one parent to another, with everything below it."""
+    named = f"area {area.id}"
+    old, new = ({"parent": f"{each.id} {each.name}"} for each in (before, after))
+    return Act(actor, Action.AREA_MOVED, named, area.path, {**old}, {**new})
+
+
+def area_closed(actor: str, area: Area, count: int) -> Act:
+    """Say that an area was closed, and how many areas that were."""
+    after = {"title": area.name, "changed": count}
+    return Act(actor, Action.AREA_CLOSED, f"area {area.id}", area.path, None, {**after})
+
+
+def area_reopened(actor: str, area: Area) -> Act:
+    """Say that an area is in use again."""
+    after = {"title": area.name}
+    return Act(actor, Action.AREA_REOPENED, f"area {area.id}", area.path, None, {**after})
 
 
 def batch_made(actor: str, batch: Batch) -> Act:
