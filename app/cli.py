@@ -171,7 +171,7 @@ def import_areas(file: Path, dry_run: bool) -> None:
                     record(session, act)
     for sign, places in (("+", plan.added), ("~", plan.changed)):
         for place in places:
-            click.echo(f"{sign} {area_import.STEP.join(place.names)}")
+            click.echo(f"{sign} {areas.STEP.join(place.names)}")
     counts = f"新增 {len(plan.added)}，修改 {len(plan.changed)}，不变 {plan.unchanged}"
     click.echo(f"{counts}（没有保存）" if dry_run else counts)
 
@@ -228,7 +228,7 @@ def list_surveys() -> None:
     with reading() as session:
         for survey in publishing.load_all_surveys(session):
             ends = f"{instant(survey.opens_at)} – {instant(survey.closes_at)}"
-            click.echo(f"{survey.id}\t{survey.state}\t{survey.area.name}\t{survey.title}\t{ends}")
+            click.echo(f"{survey.id}\t{survey.state}\t{survey.area_name}\t{survey.title}\t{ends}")
 
 
 def _mover(name: str, to: SurveyState, text: str) -> None:
@@ -255,7 +255,7 @@ def list_posters(survey_id: int) -> None:
     with _explained(), reading() as session:
         survey = publishing.find_survey(session, survey_id)
         for poster in publishing.load_posters(session, survey):
-            click.echo(f"{poster.area.name}\t{settings().base_url}/p/{poster.slug}")
+            click.echo(f"{poster.area_name}\t{settings().base_url}/p/{poster.slug}")
 
 
 @card_group.command("make")

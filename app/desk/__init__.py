@@ -1,6 +1,15 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import area_edit, areas, cards, exports, external, imports
+from app.desk import area_edit, areas, cards, exports, external, imports, survey_areas
 from app.desk.views import blueprint
 
-__all__ = ["area_edit", "areas", "blueprint", "cards", "exports", "external", "imports"]
+__all__ = [
+    "area_edit",
+    "areas",
+    "blueprint",
+    "cards",
+    "exports",
+    "external",
+    "imports",
+    "survey_areas",
+]

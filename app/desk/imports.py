@@ -25,7 +25,7 @@ from app.errors import InvalidInput, Problem, TableRefused
 from app.formats import channel_name
 from app.forms import plain_text, show_faults
 from app.models import Channel, Survey
-from app.services import answer_columns, areas, audit, collecting, importing, publishing
+from app.services import answer_columns, audit, collecting, importing, publishing, survey_areas
 from app.services.importing import ImportSource, Plan
 from app.spreadsheets.reading import LARGEST_FILE, Row, read_table
 from surveys.questionnaire import Questionnaire
@@ -96,7 +96,7 @@ def template(survey_id: int) -> Response:
     with reading() as session:
         survey = _find(session, survey_id)
         asked = collecting.load_questionnaire(session, survey.questionnaire.digest)
-        names = importing.shortest_references(session, survey.area)
+        names = importing.shortest_references(survey_areas.tree_of(session, survey))
     title = f"{survey.title} {_('答卷')}"
     sheet = answer_columns.template_sheet(str(_("答卷")), asked, names)
     return attachment([sheet], "xlsx", title, f"answers-{survey.id}")
@@ -216,7 +216,8 @@ def _upload_form(session: Session, survey: Survey) -> UploadForm:
         *(SelectChoice(str(one.id), one.name) for one in importing.load_mappings(session, survey)),
     ]
     form.area.choices = [
-        SelectChoice(area.id, area.name) for area in areas.load_branch(session, survey.area)
+        SelectChoice(place.id, place.name)
+        for place in survey_areas.load_places(session, survey, current_staff().area)
     ]
     form.channel.choices = [
         SelectChoice(channel.value, channel_name(channel)) for channel in importing.CHANNELS
@@ -252,12 +253,11 @@ def _mapping_page(survey: Survey, asked: Questionnaire, form: MappingForm) -> st
 
 def _plan(session: Session, survey: Survey, sent: Mapping[str, Any]) -> Plan:
     _asked, mapping = importing.find_mapping(session, survey, sent["mapping"])
-    default = areas.find_area(session, sent["area"], survey.area)
     rows: Sequence[Row] = [
         Row(number, dict(zip(sent["headings"], cells, strict=True)))
         for number, *cells in sent["rows"]
     ]
-    return importing.plan_import(session, survey, mapping, rows, default, settings().keys)
+    return importing.plan_import(session, survey, mapping, rows, sent["area"], settings().keys)
 
 
 # As with areas: what was read travels through the page, signed for one person (decision 19).

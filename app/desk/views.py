@@ -143,6 +143,7 @@ _ACTIONS = {
     audit.Action.CARDS_LOST: _("卡片报失"),
     audit.Action.CARDS_VOIDED: _("作废卡片"),
     audit.Action.TARGET_SET: _("设定目标份数"),
+    audit.Action.AREAS_TAKEN_IN: _("更新片区名录"),
     audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),

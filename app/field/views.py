@@ -23,13 +23,13 @@ from app.formats import date_of
 from app.forms import plain_text, show_faults
 from app.models import Batch, CardState, Survey
 from app.services import (
-    areas,
     audit,
     cards,
     drawing,
     ledger,
     publishing,
     sheets,
+    survey_areas,
     targets,
 )
 from app.services.printing import LayoutName, Paper
@@ -67,7 +67,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
     """Show the batches of a survey in my area, and how many cards came back."""
     with reading() as session:
         found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
-        return _survey_page(session, found, _batch_form(session))
+        return _survey_page(session, found, _batch_form(session, found))
 
 
 @blueprint.post("/surveys/<id:survey_id>")
@@ -75,10 +75,11 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
     """Make a batch of cards for an area of mine."""
     with transaction() as session:
         found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
-        form = _batch_form(session)
+        form = _batch_form(session, found)
         if not form.validate_on_submit():
             return _survey_page(session, found, form), 422
-        place = areas.find_area(session, form.area.data, current_staff().area)
+        branch = current_staff().area
+        place = survey_areas.find_area_of(session, found, form.area.data, branch)
         try:
             plan = cards.BatchPlan(form.size.data, form.holder.data, form.expires_at.data)
             batch = cards.make_batch(session, found, place, plan, settings().keys, stamp())
@@ -215,10 +216,10 @@ def stamp() -> ledger.Stamp:
     return ledger.Stamp(current_staff().name, now())
 
 
-def _batch_form(session: Session) -> BatchForm:
+def _batch_form(session: Session, survey: Survey) -> BatchForm:
     form = BatchForm()
-    branch = areas.load_branch(session, current_staff().area)
-    form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
+    places = survey_areas.load_places(session, survey, current_staff().area)
+    form.area.choices = [SelectChoice(place.id, place.name) for place in places]
     return form
 
 

@@ -68,12 +68,6 @@ def load_open(session: Session, root: Area) -> Sequence[Area]:
     return in_tree_order(session.scalars(query).all())
 
 
-def load_common(session: Session, one: Area, other: Area) -> Sequence[Area]:
-    """Return the areas that lie in both branches, parents before children."""
-    query = select(Area).where(within(one), within(other))
-    return in_tree_order(session.scalars(query).all())
-
-
 def load_all(session: Session) -> Sequence[Area]:
     """Return every area, parents before children."""
     return in_tree_order(session.scalars(select(Area)).all())

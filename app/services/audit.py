@@ -82,6 +82,7 @@ class Action(StrEnum):
     CARDS_LOST = "cards_lost"
     CARDS_VOIDED = "cards_voided"
     TARGET_SET = "target_set"
+    AREAS_TAKEN_IN = "areas_taken_in"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -195,7 +196,7 @@ def texts_erased(actor: str, survey: Survey, counts: Facts) -> Act:
 
 def area_added(actor: str, area: Area) -> Act:
     """Say that an area was added to the tree."""
-    after = {name: fact for name, fact in area_facts(area).items() if fact is not None}
+    after: Facts = {name: fact for name, fact in area_facts(area).items() if fact is not None}
     return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, after)
 
 
@@ -227,8 +228,8 @@ def area_moved(actor: str, area: Area, before: Area, after: Area) -> Act:
 
 def area_closed(actor: str, area: Area, count: int) -> Act:
     """Say that an area was closed, and how many areas that were."""
-    after = {"title": area.name, "changed": count}
-    return Act(actor, Action.AREA_CLOSED, f"area {area.id}", area.path, None, {**after})
+    after: Facts = {"title": area.name, "changed": count}
+    return Act(actor, Action.AREA_CLOSED, f"area {area.id}", area.path, None, after)
 
 
 def area_reopened(actor: str, area: Area) -> Act:
@@ -368,6 +369,14 @@ def target_set(
         {"target": before},
         {"area": area.name, "channel": channel.value, "target": after},
     )
+
+
+def areas_taken_in(actor: str, survey: Survey, names: Sequence[str]) -> Act:
+    """Say which areas an open survey took in, and how many they are."""
+    shown = "、".join(names)
+    after: Facts = {"added": len(names), "area": shown if len(shown) <= 200 else f"{shown[:199]}…"}
+    named = f"survey {survey.id}"
+    return Act(actor, Action.AREAS_TAKEN_IN, named, survey.area.path, None, after)
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:

@@ -14,8 +14,8 @@ from app.errors import say as _
 from app.formats import date_of
 from app.models import Area, Batch, Card, CardState, Survey
 from app.services import ledger
-from app.services.areas import within
 from app.services.codes import card_code, code_hash
+from app.services.survey_areas import in_reach, tree_of
 
 LARGEST_BATCH = 10_000
 
@@ -36,7 +36,7 @@ def make_batch(
 
     Raises `InvalidInput`.
     """
-    _check_batch(survey, area, plan, date_of(stamp.at))
+    _check_batch(session, survey, area, plan, date_of(stamp.at))
     batch = Batch(
         seed=uuid.uuid4(),
         survey_id=survey.id,
@@ -78,7 +78,7 @@ def find_batch(session: Session, batch_id: int, branch: Area | None = None) -> B
     """Return one batch, inside this branch if given. Raises `NotFound`."""
     query = select(Batch).join(Batch.area).where(Batch.id == batch_id)
     if branch is not None:
-        query = query.where(within(branch))
+        query = query.where(in_reach(Batch.survey_id, branch))
     query = query.options(joinedload(Batch.area))
     batch = session.scalar(query)
     if batch is None:
@@ -95,17 +95,19 @@ def find_cards(
         select(Card.code_hash, Batch, Card.serial)
         .join(Batch, Batch.id == Card.batch_id)
         .join(Batch.area)
-        .where(Card.code_hash.in_(by_hash), within(branch))
+        .where(Card.code_hash.in_(by_hash), in_reach(Batch.survey_id, branch))
         .options(joinedload(Batch.area))
     )
     return {by_hash[hashed]: (batch, serial) for hashed, batch, serial in rows}
 
 
-def _check_batch(survey: Survey, area: Area, plan: BatchPlan, today: date) -> None:
+def _check_batch(
+    session: Session, survey: Survey, area: Area, plan: BatchPlan, today: date
+) -> None:
     faults: dict[str, Sentence] = {}
     if not 1 <= plan.size <= LARGEST_BATCH:
         faults["size"] = _("张数应在 1 到 %(most)s 之间。", most=LARGEST_BATCH)
-    if not area.path.startswith(survey.area.path):
+    if area.id not in tree_of(session, survey).places:
         faults["area"] = _("这个片区不在本次调查的范围内。")
     if not plan.holder.strip():
         faults["holder"] = _("请填写领卡人或存放处。")

@@ -26,10 +26,10 @@ from app.errors import Problem
 from app.errors import say as _
 from app.formats import channel_name
 from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
-from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
 from app.services.retention import SMALLEST_GROUP
+from app.services.survey_areas import Place, Tree, in_reach, tree_of
 from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
@@ -40,15 +40,15 @@ class Evidence:
     """The valid submissions of one survey as a frame, with what is needed to read them.
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
-    its town. `channels` counts the submissions by channel. `external` holds what other sources
-    counted, which is never mixed with these submissions.
+    its town, as they lay when the survey was opened. `channels` counts the submissions by channel.
+    `external` holds what other sources counted, which is never mixed with these submissions.
     """
 
     survey: Survey
     questionnaire: Questionnaire
     frame: pd.DataFrame
     design: Design
-    towns: tuple[Area, ...]
+    towns: tuple[Place, ...]
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
@@ -67,23 +67,22 @@ class MeasureResult:
 def load_evidence(session: Session, survey: Survey) -> Evidence:
     """Read the valid submissions of a survey."""
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
-    towns = tuple(children_of(session, survey.area))
+    tree = tree_of(session, survey)
     stored = session.execute(
         select(
             Submission.key,
-            Area.path,
+            Submission.area_id,
             Submission.channel,
             Submission.batch_id,
             Submission.answers,
             Submission.origin,
         )
-        .join(Area, Area.id == Submission.area_id)
         .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
         .order_by(Submission.key)
     ).all()
     rows = [
-        SubmissionRow(str(key), _town(path, survey.area, towns), channel.value, batch, answers)
-        for key, path, channel, batch, answers, _origin in stored
+        SubmissionRow(str(key), tree.town_of(area_id), channel.value, batch, answers)
+        for key, area_id, channel, batch, answers, _origin in stored
     ]
     channels = Counter(row.channel for row in rows)
     return Evidence(
@@ -91,7 +90,7 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
         questionnaire=questionnaire,
         frame=build_frame(questionnaire, rows),
         design=_design(channels),
-        towns=towns,
+        towns=tree.towns,
         channels=dict(channels),
         replayed=sum(row.origin is Origin.REPLAYED for row in stored),
         external=load_figures(session, survey),
@@ -125,14 +124,14 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
     which of them one person wrote can be seen. One more is returned than a page holds if there is.
     """
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
-    towns = tuple(children_of(session, survey.area))
-    named = _nameable(session, survey, towns)
+    tree = tree_of(session, survey)
+    named = _nameable(session, survey, tree)
     rows = session.execute(
-        select(FreeText.question_id, FreeText.text, Area.path)
+        select(FreeText.question_id, FreeText.text, Submission.area_id)
         .join(Submission, Submission.key == FreeText.submission_key)
         .join(Area, Area.id == Submission.area_id)
         .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
-        .where(FreeText.text.is_not(None), within(branch))
+        .where(FreeText.text.is_not(None), in_reach(Submission.survey_id, branch))
         .order_by(FreeText.digest)
         .offset(start)
         .limit(TEXTS_ON_A_PAGE + 1)
@@ -141,27 +140,26 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         WrittenText(
             questionnaire.question(question.partition(".")[0]).text,
             text or "",
-            named.get(_town(path, survey.area, towns)),
+            named.get(tree.town_of(area_id)),
         )
-        for question, text, path in rows
+        for question, text, area_id in rows
     ]
 
 
-def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[int, str]:
+def _nameable(session: Session, survey: Survey, tree: Tree) -> dict[int, str]:
     """Return the towns, by id, that may stand beside a text: none has few answers.
 
     Nor may the towns left out have few together, or a text without a town would name them.
     """
-    paths = session.execute(
-        select(Area.path, func.count())
-        .join(Submission, Submission.area_id == Area.id)
+    by_area = session.execute(
+        select(Submission.area_id, func.count())
         .where(Submission.survey_id == survey.id, Submission.state == SubmissionState.VALID)
-        .group_by(Area.path)
+        .group_by(Submission.area_id)
     )
     counts: Counter[int] = Counter()
-    for path, count in paths:
-        counts[_town(path, survey.area, towns)] += count
-    named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
+    for area_id, count in by_area:
+        counts[tree.town_of(area_id)] += count
+    named = {town.id: town.name for town in tree.towns if counts[town.id] >= SMALLEST_GROUP}
     left_out = sum(count for town, count in counts.items() if town not in named)
     return {} if 0 < left_out < SMALLEST_GROUP else named
 
@@ -248,10 +246,6 @@ def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
         return estimate_options(evidence.frame, measure, evidence.design)
     except NobodyAnswered:
         return ()
-
-
-def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
-    return next((town.id for town in towns if path.startswith(town.path)), root.id)
 
 
 def _design(channels: Counter[str]) -> Design:
