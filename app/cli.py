@@ -164,9 +164,11 @@ def import_areas(file: Path, dry_run: bool) -> None:
             with reading() as session:
                 plan = area_import.plan_import(session, table.rows, None)
         else:
+            with reading() as session:
+                prepared = area_import.prepare(session, table.rows, None)
             with transaction() as session:
-                plan = area_import.import_areas(session, table.rows, None)
-                for root, added, changed in area_import.by_root(plan):
+                plan = area_import.import_areas(session, prepared, None)
+                for root, added, changed in area_import.by_root(session, plan):
                     act = audit.areas_imported(audit.COMMAND_LINE, root, added, changed)
                     record(session, act)
     for sign, places in (("+", plan.added), ("~", plan.changed)):
@@ -707,7 +709,8 @@ def _erasure_line(erasure: retention.Erasure, *, dry_run: bool) -> str:
     verb = "将删除" if dry_run else "已删除"
     return (
         f"{erasure.survey.id}\t{erasure.survey.title}（说明第 {erasure.notice} 版）：{verb}文字"
-        f" {erasure.texts} 条、答题用时 {erasure.durations} 条、小批次的批号 {erasure.batches} 条"
+        f" {erasure.texts} 条、答题用时 {erasure.durations} 条、小批次的批号 {erasure.batches} 条、"
+        f"卡片登记的去向和理由 {erasure.notes} 条"
     )
 
 

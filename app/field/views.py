@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import DateField, IntegerField, SelectField, StringField
+from wtforms import BooleanField, DateField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Optional
 
@@ -48,6 +48,10 @@ class BatchForm(FlaskForm):  # type: ignore[misc]
         _("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。")), plain_text]
     )
     expires_at = DateField(_("有效期至（可不填；这一天仍可作答）"), [Optional()])
+    issue = BooleanField(
+        _("同时发放给经手人"),
+        description=_("做好就全部登记为已发给上面的领卡人，马上可以作答；请接着打印。"),
+    )
 
 
 @blueprint.get("/")
@@ -82,8 +86,12 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
         place = survey_areas.find_area_of(session, found, form.area.data, branch)
         try:
             plan = cards.BatchPlan(form.size.data, form.holder.data, form.expires_at.data)
-            batch = cards.make_batch(session, found, place, plan, settings().keys, stamp())
+            made = stamp()
+            batch = cards.make_batch(session, found, place, plan, settings().keys, made)
+            moved = ledger.issue_all(session, batch, made) if form.issue.data else None
             record(session, audit.batch_made(current_staff().name, batch))
+            if moved is not None:
+                record(session, audit.cards_moved(current_staff().name, moved))
         except InvalidInput as refusal:
             show_faults(form, refusal)
             return _survey_page(session, found, form), 422

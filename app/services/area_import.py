@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session
+from sqlalchemy import String, cast, func, insert, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.errors import Sentence, TableRefused
 from app.errors import say as _
@@ -20,6 +21,7 @@ from app.services.areas import (
     plain,
     read_population,
     stratum_fault,
+    within,
 )
 from app.spreadsheets.reading import Column, Row, row_fault
 
@@ -43,6 +45,7 @@ class Place:
     depth: int
     parent: "Place | None" = None
     area: Area | None = None
+    id: int | None = None
     row: int | None = None
     population: int | None = None
     stratum: str | None = None
@@ -55,6 +58,15 @@ class Import:
     added: tuple[Place, ...]
     changed: tuple[Place, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table with its plan, good as long as the tree is in this state."""
+
+    rows: tuple[Row, ...]
+    plan: Import
+    state: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -105,58 +117,93 @@ def plan_import(session: Session, rows: Sequence[Row], branch: Area | None) -> I
     )
 
 
-def import_areas(session: Session, rows: Sequence[Row], branch: Area | None) -> Import:
+def prepare(session: Session, rows: Sequence[Row], branch: Area | None) -> Prepared:
+    """Plan an import before the transaction that stores it: on SQLite all others wait in there.
+
+    Raises `TableRefused` with every fault of every row.
+    """
+    state = _state(session, branch)
+    return Prepared(tuple(rows), plan_import(session, rows, branch), state)
+
+
+def import_areas(session: Session, prepared: Prepared, branch: Area | None) -> Import:
     """Add and change what a table says. Raises `TableRefused`; then nothing is stored.
 
-    Whoever imports into the same tree at the same moment waits, and then finds these areas.
+    Whoever imports into the same tree at the same moment waits, and then finds these areas: the
+    plan is made anew if the tree is not as it was.
     """
     lock_tree(session, branch)
-    plan = plan_import(session, rows, branch)
-    for place in plan.changed:
-        for name in ("population", "stratum"):
-            if getattr(place, name) is not None:
-                setattr(place.area, name, getattr(place, name))
-        _area_of(place).version += 1
+    plan = prepared.plan
+    if _state(session, branch) != prepared.state:
+        plan = plan_import(session, prepared.rows, branch)
+    if plan.changed:
+        session.execute(update(Area), [_changed(place) for place in plan.changed])
     for depth in sorted({place.depth for place in plan.added}):
         _add_level(session, [place for place in plan.added if place.depth == depth])
-    session.flush()
     return plan
 
 
-def by_root(done: Import) -> list[tuple[Area, int, int]]:
+def by_root(session: Session, done: Import) -> list[tuple[Area, int, int]]:
     """Return each tree that an import reached, with how many areas it added and changed there."""
     added = Counter(_root(place) for place in done.added)
     changed = Counter(_root(place) for place in done.changed)
-    return [(root, added[root], changed[root]) for root in {**added, **changed}]
+    roots = {**added, **changed}
+    return [(session.get_one(Area, root), added[root], changed[root]) for root in roots]
 
 
-def _root(place: Place) -> Area:
-    return _root(place.parent) if place.parent else _area_of(place)
+def _root(place: Place) -> int:
+    return _root(place.parent) if place.parent else _stored(place)
+
+
+def _state(session: Session, branch: Area | None) -> tuple[int, ...]:
+    """Return figures that differ after every change of these areas: none comes without one."""
+    figures = func.count(), func.max(Area.id), func.sum(Area.id), func.sum(Area.version)
+    query = select(*figures)
+    if branch is not None:
+        query = query.where(within(branch))
+    return tuple(figure or 0 for figure in session.execute(query).one())
+
+
+def _changed(place: Place) -> dict[str, object]:
+    area = place.area
+    assert area is not None  # noqa: S101 - for the type checker: what changes is stored
+    return {
+        "id": area.id,
+        "population": area.population if place.population is None else place.population,
+        "stratum": area.stratum if place.stratum is None else place.stratum,
+        "version": area.version + 1,
+    }
 
 
 def _add_level(session: Session, level: Sequence[Place]) -> None:
     # Not area by area: thousands of round trips would hold SQLite's one writer for seconds, and
-    # residents' answers with it.
-    for place in level:
-        place.area = Area(
-            name=place.names[-1],
-            parent_id=_area_of(place.parent).id if place.parent else None,
-            path=f"new/{uuid.uuid4()}",
-            population=place.population,
-            stratum=place.stratum,
-        )
-    session.add_all(_area_of(place) for place in level)
-    session.flush()
-    for place in level:
-        area = _area_of(place)
-        area.path = f"{_area_of(place.parent).path if place.parent else ''}{area.id}/"
-    session.flush()
+    # residents' answers with it. The path holds the area's own id, which the insert gives.
+    mark = f"new/{uuid.uuid4()}/"
+    rows = [
+        {
+            "name": place.names[-1],
+            "parent_id": _stored(place.parent) if place.parent else None,
+            "path": f"{mark}{number}",
+            "population": place.population,
+            "stratum": place.stratum,
+        }
+        for number, place in enumerate(level)
+    ]
+    made = insert(Area).returning(Area.path, Area.id)
+    ids = {path: number for path, number in session.execute(made, rows)}  # noqa: C416 - rows, not pairs
+    for row, place in zip(rows, level, strict=True):
+        place.id = ids[str(row["path"])]
+    above = aliased(Area)
+    upwards = select(above.path).where(above.id == Area.parent_id).scalar_subquery()
+    path = func.coalesce(upwards, "") + cast(Area.id, String) + STEP
+    done = update(Area).where(Area.path.startswith(mark)).values(path=path)
+    session.execute(done, execution_options={"synchronize_session": False})
 
 
-def _area_of(place: Place) -> Area:
-    if place.area is None:
+def _stored(place: Place) -> int:
+    if place.id is None:
         raise LookupError(f"{place.names} is not stored yet")
-    return place.area
+    return place.id
 
 
 def _known_tree(known: Sequence[Area]) -> _Tree:
@@ -164,7 +211,7 @@ def _known_tree(known: Sequence[Area]) -> _Tree:
     for area in known:
         parent = by_id.get(area.parent_id or 0)
         names = (*(parent.names if parent else ()), area.name)
-        place = Place(names, area.path.count("/"), parent, area)
+        place = Place(names, area.path.count(STEP), parent, area, area.id)
         by_id[area.id] = place
         tree.add(place)
     return tree

@@ -5,7 +5,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any, TypeAlias
@@ -81,6 +81,7 @@ class Action(StrEnum):
     CARDS_RETURNED = "cards_returned"
     CARDS_LOST = "cards_lost"
     CARDS_VOIDED = "cards_voided"
+    EXPIRY_MOVED = "expiry_moved"
     TARGET_SET = "target_set"
     AREAS_TAKEN_IN = "areas_taken_in"
     FEED_DOWNLOADED = "feed_downloaded"
@@ -355,6 +356,13 @@ def cards_moved(actor: str, moved: Moved) -> Act:
         after,
         moved.reason,
     )
+
+
+def expiry_moved(actor: str, batch: Batch, before: date | None) -> Act:
+    """Say that the last day of a batch was moved; none is the end of the survey."""
+    named, days = f"batch {batch.id}", (before, batch.expires_at)
+    old, new = ({"expires_at": None if day is None else str(day)} for day in days)
+    return Act(actor, Action.EXPIRY_MOVED, named, batch.area.path, {**old}, {**new})
 
 
 def target_set(

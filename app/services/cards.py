@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.config import Keys, Settings
-from app.errors import InvalidInput, NotFound, Sentence
+from app.db import rows_hit
+from app.errors import EditConflict, InvalidInput, NotFound, Sentence
 from app.errors import say as _
 from app.formats import date_of
 from app.models import Area, Batch, Card, CardState, Survey
@@ -53,6 +54,23 @@ def make_batch(
     batch.area = area
     ledger.record_made(session, batch, stamp)
     return batch
+
+
+def move_expiry(
+    session: Session, batch: Batch, to: date | None, seen: date | None, today: date
+) -> None:
+    """Move the last day of a batch; days are in Beijing, none is the end of the survey.
+
+    No state of a card changes: those that had expired are again what they were. Raises
+    `InvalidInput` for a day that is over, and `EditConflict` when the day is not `seen` any more.
+    """
+    if fault := _expiry_fault(to, today):
+        raise InvalidInput({"expires_at": fault})
+    is_as_seen = Batch.expires_at.is_not_distinct_from(seen)
+    moved = update(Batch).where(Batch.id == batch.id, is_as_seen).values(expires_at=to)
+    if rows_hit(session, moved) == 0:
+        raise EditConflict
+    batch.expires_at = to
 
 
 def card_codes(batch: Batch, keys: Keys) -> list[tuple[int, str]]:
@@ -113,10 +131,14 @@ def _check_batch(
         faults["holder"] = _("请填写领卡人或存放处。")
     if len(plan.holder) > 100:
         faults["holder"] = _("最多 100 个字。")
-    if plan.expires_at is not None and plan.expires_at < today:
-        faults["expires_at"] = _("有效期不能早于今天。")
+    if fault := _expiry_fault(plan.expires_at, today):
+        faults["expires_at"] = fault
     if faults:
         raise InvalidInput(faults)
+
+
+def _expiry_fault(day: date | None, today: date) -> Sentence | None:
+    return None if day is None or day >= today else _("有效期不能早于今天。")
 
 
 def _card_row(batch: Batch, serial: int, keys: Keys) -> dict[str, object]:

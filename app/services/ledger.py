@@ -166,6 +166,13 @@ def release(session: Session, batch: Batch, stamp: Stamp, ranges: Sequence[Range
     move(session, batch, ranges or [(1, batch.size)], CardState.PRINTED, stamp)
 
 
+def issue_all(session: Session, batch: Batch, stamp: Stamp) -> Moved:
+    """Release a new batch and issue every card of it to its holder. Raises as `move` does."""
+    release(session, batch, stamp)
+    handover = Handover(holder=batch.holder)
+    return move(session, batch, [(1, batch.size)], CardState.ISSUED, stamp, handover)
+
+
 def move(
     session: Session,
     batch: Batch,

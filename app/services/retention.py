@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Update,
     distinct,
     func,
@@ -17,10 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from app.models import Batch, Card, CardState, FreeText, Notice, Submission, Survey
+from app.models import Batch, Card, CardEvent, CardState, FreeText, Notice, Submission, Survey
 
 # Tables whose files tell more than their rows: what was erased, and in what order it came in.
-TABLES = ("cards", "submissions", "free_texts")
+TABLES = ("cards", "submissions", "free_texts", "card_events")
 # Of fewer answers than this, one is too easily somebody's (SECURITY.md, "Anonymity").
 SMALLEST_GROUP = 5
 
@@ -34,6 +35,7 @@ class Erasure:
     texts: int
     durations: int
     batches: int
+    notes: int
 
     def counts(self) -> dict[str, int]:
         """Return the figures that are reported and put on record."""
@@ -42,6 +44,7 @@ class Erasure:
             "texts": self.texts,
             "durations": self.durations,
             "batches": self.batches,
+            "notes": self.notes,
         }
 
 
@@ -67,7 +70,12 @@ def count_due(session: Session, notice: Notice) -> Erasure:
     query = select(Survey).where(Survey.id == notice.survey_id).options(joinedload(Survey.area))
     counts = (
         session.scalar(select(func.count()).where(*conditions)) or 0
-        for conditions in (_texts(notice), _durations(notice), _small_batches(notice))
+        for conditions in (
+            _texts(notice),
+            _durations(notice),
+            _small_batches(notice),
+            _notes(notice),
+        )
     )
     return Erasure(session.scalars(query).one(), notice.number, *counts)
 
@@ -75,9 +83,10 @@ def count_due(session: Session, notice: Notice) -> Erasure:
 def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     """Erase what was answered under this notice and could tell who answered.
 
-    Texts with their salts, how long answering took, and the batch where it had few answers; the
-    coded answers, the hour and the area stay, and with them every count. Returns None when
-    somebody else did it meanwhile.
+    Texts with their salts, how long answering took, and the batch where it had few answers; with
+    the current notice also what staff wrote about cards: to whom, where and why. The coded
+    answers, the hour, the area and who did what with which cards stay, and with them every count.
+    Returns None when somebody else did it meanwhile.
     """
     claim = (
         update(Notice)
@@ -95,6 +104,10 @@ def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     _change(session, durations.values(duration_seconds=None))
     batches = update(Submission).where(*_small_batches(notice))
     _change(session, batches.values(batch_id=None))
+    notes = update(CardEvent).where(*_notes(notice))
+    _change(session, notes.values(holder="", place="", reason=""))
+    holders = update(Card).where(Card.batch_id.in_(_batches(notice)), Card.holder.is_not(None))
+    _change(session, holders.values(holder=None))
     return found
 
 
@@ -181,6 +194,17 @@ def _small_batches(notice: Notice) -> Conditions:
         .having(func.count() < SMALLEST_GROUP)
     )
     return *_answered_under(notice), Submission.batch_id.in_(small)
+
+
+def _batches(notice: Notice) -> Select[int]:
+    """Return the batches of the survey whose current notice this is; of an older one, none."""
+    current = (Survey.id == notice.survey_id) & (Survey.notice_number == notice.number)
+    return select(Batch.id).join(Survey, Survey.id == Batch.survey_id).where(current)
+
+
+def _notes(notice: Notice) -> Conditions:
+    written = CardEvent.holder + CardEvent.place + CardEvent.reason
+    return CardEvent.batch_id.in_(_batches(notice)), written != ""
 
 
 def _change(session: Session, statement: Update) -> None:

@@ -152,12 +152,14 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/imports/confirm",
     "/desk/surveys/{survey}/imports/{import}/set-aside",
     "/desk/surveys/{survey}/mappings/new",
+    "/desk/surveys/{survey}/mappings/sample",
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/desk/surveys/{survey}/cards",
     "/desk/surveys/{survey}/areas",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
+    "/field/batches/{batch}/expiry",
     "/field/scan",
 ]
 
