@@ -84,7 +84,7 @@ def test_later_changes_move_nothing(administrator: Visitor, here: Zone, village:
     after = administrator.get(f"/field/batches/{here.batch}/serials.csv").response.get_data()
     assert after == sheet
     listed = administrator.get(f"/desk/surveys/{here.survey}/areas").text
-    assert "笏石村 900 沿海 改名为“改名村” 移到了别处 人口 7" in listed
+    assert "笏石村 现在 改名为“改名村” 移到了别处 人口 7 900 沿海" in listed
     assert "开放以后新增的片区有 2 个，还不在名录里：新村、新镇" in listed
 
 
@@ -167,7 +167,7 @@ def test_a_draft_reads_the_tree_of_today_and_opening_keeps_it(
     assert "新镇" in evaluator.get(page).text
     evaluator.fill(f"/desk/surveys/{survey.id}", action=state, to="open")
     edit(administrator, here.towns[2], name="又改名")
-    assert "新山亭 — — 改名为“又改名”" in evaluator.get(page).text
+    assert "新山亭 现在 改名为“又改名” — —" in evaluator.get(page).text
     # The town that came while it was a draft has its poster.
     assert "新镇" in evaluator.get(f"/field/surveys/{survey.id}/posters").text
 
@@ -184,7 +184,7 @@ def test_closed_areas_are_left_out_at_the_opening(
     assert "山亭镇" not in evaluator.get(page).text
     evaluator.fill(f"/desk/surveys/{survey.id}", action=state, to="open")
     assert "山亭镇" not in evaluator.get(page).text
-    assert "山亭镇 — — 已停用" in evaluator.get(f"/desk/surveys/{here.survey}/areas").text
+    assert "山亭镇 现在 已停用 — —" in evaluator.get(f"/desk/surveys/{here.survey}/areas").text
 
 
 def test_new_areas_are_taken_in_by_an_act(
@@ -197,7 +197,7 @@ def test_new_areas_are_taken_in_by_an_act(
     text = evaluator.get(moved.location).text
     assert "已加入 2 个片区" in text
     assert "新村 3" in text
-    assert "忠门镇 — — 改名为“改名镇”" in text
+    assert "忠门镇 现在 改名为“改名镇” — —" in text
     with app.app_context(), reading() as session:
         entry = session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
         town = session.scalars(select(Area.id).where(Area.name == "新镇")).one()
