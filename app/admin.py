@@ -175,7 +175,7 @@ def _other(database: Session, staff_id: int) -> Staff:
 
 
 def _with_areas(database: Session, form: PlaceForm) -> PlaceForm:
-    branch = areas.load_branch(database, access.current_staff().area)
+    branch = areas.load_open(database, access.current_staff().area)
     form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
     return form
 

@@ -160,7 +160,10 @@ def add_area(name: str, parent: str | None) -> None:
     """添加一个片区。"""
     with explained(), transaction() as session:
         above = areas.find_area_by_name(session, parent) if parent else None
-        added = areas.add_area(session, name, above)
+        if above is None:
+            added = areas.add_area(session, name)
+        else:
+            added = areas.add_below(session, above, areas.AreaPlan(name))
         record(session, audit.area_added(audit.COMMAND_LINE, added))
     click.echo(f"{added.id}\t{added.path}\t{added.name}")
 
@@ -176,14 +179,16 @@ def import_areas(file: Path, dry_run: bool) -> None:
             with reading() as session:
                 plan = area_import.plan_import(session, table.rows, None)
         else:
+            with reading() as session:
+                prepared = area_import.prepare(session, table.rows, None)
             with transaction() as session:
-                plan = area_import.import_areas(session, table.rows, None)
-                for root, added, changed in area_import.by_root(plan):
+                plan = area_import.import_areas(session, prepared, None)
+                for root, added, changed in area_import.by_root(session, plan):
                     act = audit.areas_imported(audit.COMMAND_LINE, root, added, changed)
                     record(session, act)
     for sign, places in (("+", plan.added), ("~", plan.changed)):
         for place in places:
-            click.echo(f"{sign} {area_import.STEP.join(place.names)}")
+            click.echo(f"{sign} {areas.STEP.join(place.names)}")
     counts = f"新增 {len(plan.added)}，修改 {len(plan.changed)}，不变 {plan.unchanged}"
     click.echo(f"{counts}（没有保存）" if dry_run else counts)
 
@@ -240,7 +245,7 @@ def list_surveys() -> None:
     with reading() as session:
         for survey in publishing.load_all_surveys(session):
             ends = f"{instant(survey.opens_at)} – {instant(survey.closes_at)}"
-            click.echo(f"{survey.id}\t{survey.state}\t{survey.area.name}\t{survey.title}\t{ends}")
+            click.echo(f"{survey.id}\t{survey.state}\t{survey.area_name}\t{survey.title}\t{ends}")
 
 
 def _mover(name: str, to: SurveyState, text: str) -> None:
@@ -267,7 +272,7 @@ def list_posters(survey_id: int) -> None:
     with explained(), reading() as session:
         survey = publishing.find_survey(session, survey_id)
         for poster in publishing.load_posters(session, survey):
-            click.echo(f"{poster.area.name}\t{settings().base_url}/p/{poster.slug}")
+            click.echo(f"{poster.area_name}\t{settings().base_url}/p/{poster.slug}")
 
 
 @card_group.command("make")
@@ -836,7 +841,7 @@ def _erasure_line(erasure: retention.Erasure, *, dry_run: bool) -> str:
     return (
         f"{erasure.survey.id}\t{erasure.survey.title}（说明第 {erasure.notice} 版）：{verb}文字"
         f" {erasure.texts} 条、答题用时 {erasure.durations} 条、小批次的批号 {erasure.batches} 条"
-        f"、没有录完的纸质问卷 {erasure.slips} 份"
+        f"、没有录完的纸质问卷 {erasure.slips} 份、卡片登记的去向和理由 {erasure.notes} 条"
     )
 
 

@@ -9,6 +9,7 @@ Problem
 ├── CardUnusable 404             one page for every reason, so that codes cannot be tried out
 │   ├── CardNotFound
 │   └── CardSpent
+├── EditConflict 409             somebody else changed it meanwhile; both values are shown
 ├── AnswerConflict 409           this key already stored other answers; the first stay
 ├── TooMany 429                  more than people send from one phone or network; says when next
 └── Unavailable 503              the database cannot write now; nothing is lost, try again
@@ -110,6 +111,13 @@ class CardNotFound(CardUnusable):
 
 class CardSpent(CardUnusable):
     """The card was answered, returned or made void."""
+
+
+class EditConflict(Problem):
+    """Somebody else changed the same thing since the form was opened; nothing was stored."""
+
+    status = 409
+    sentence = _("刚才有人改过，还没有保存您的修改。请对照后再保存。")
 
 
 class AnswerConflict(Problem):

@@ -1,9 +1,21 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import areas, cards, exports, external, imports, paper, review, seals
+from app.desk import (
+    area_edit,
+    areas,
+    cards,
+    exports,
+    external,
+    imports,
+    paper,
+    review,
+    seals,
+    survey_areas,
+)
 from app.desk.views import blueprint
 
 __all__ = [
+    "area_edit",
     "areas",
     "blueprint",
     "cards",
@@ -13,4 +25,5 @@ __all__ = [
     "paper",
     "review",
     "seals",
+    "survey_areas",
 ]

@@ -76,8 +76,10 @@ def confirm() -> ResponseReturnValue:
     rows = _read(request.form.get("table", ""))
     branch = current_staff().area
     try:
+        with reading() as session:
+            prepared = area_import.prepare(session, rows, branch)
         with transaction() as session:
-            done = area_import.import_areas(session, rows, branch)
+            done = area_import.import_areas(session, prepared, branch)
             counts = {"added": len(done.added), "changed": len(done.changed)}
             if any(counts.values()):
                 record(session, audit.areas_imported(current_staff().name, branch, **counts))

@@ -19,7 +19,7 @@ from app.errors import InvalidInput
 from app.formats import channel_name, date_of
 from app.forms import show_faults
 from app.models import CardState, Channel, Survey
-from app.services import areas, audit, ledger, publishing, targets
+from app.services import audit, ledger, publishing, survey_areas, targets
 
 
 class TargetForm(FlaskForm):  # type: ignore[misc]
@@ -55,7 +55,7 @@ def set_target(survey_id: int) -> ResponseReturnValue:
 
 
 def _set_target(session: Session, survey: Survey, form: TargetForm) -> None:
-    area = areas.find_area(session, form.area.data, current_staff().area)
+    area = survey_areas.find_area_of(session, survey, form.area.data, current_staff().area)
     channel, number = Channel(form.channel.data), form.number.data
     before = targets.set_target(session, survey, area, channel, number)
     if (before or 0) != number:
@@ -70,7 +70,8 @@ def _find(session: Session, survey_id: int) -> Survey:
 def _target_form(session: Session, survey: Survey) -> TargetForm:
     form = TargetForm()
     form.area.choices = [
-        SelectChoice(area.id, area.name) for area in areas.load_branch(session, survey.area)
+        SelectChoice(place.id, place.name)
+        for place in survey_areas.load_places(session, survey, current_staff().area)
     ]
     form.channel.choices = [SelectChoice(each.value, channel_name(each)) for each in Channel]
     return form

@@ -15,7 +15,7 @@ from app.desk.imports import blueprint
 from app.errors import InvalidInput
 from app.forms import plain_text, show_faults
 from app.models import Survey
-from app.services import areas, audit, collecting, external, publishing
+from app.services import audit, collecting, external, publishing, survey_areas
 from app.services.external import RatePlan
 from surveys.questionnaire import Questionnaire
 
@@ -48,7 +48,7 @@ def enter_external_rate(survey_id: int) -> ResponseReturnValue:
         form, staff = _form(session, survey, asked), current_staff()
         if not form.validate_on_submit():
             return _page(session, survey, asked, form), 422
-        place = areas.find_area(session, form.area.data, survey.area)
+        place = survey_areas.find_area_of(session, survey, form.area.data, staff.area)
         plan = RatePlan(
             form.measure.data, form.numerator.data, form.base.data, form.source.data or ""
         )
@@ -85,7 +85,8 @@ def _form(session: Session, survey: Survey, asked: Questionnaire) -> RateForm:
         SelectChoice(one.id, one.name) for one in asked.measures if not one.per_option
     ]
     form.area.choices = [
-        SelectChoice(area.id, area.name) for area in areas.load_branch(session, survey.area)
+        SelectChoice(place.id, place.name)
+        for place in survey_areas.load_places(session, survey, current_staff().area)
     ]
     return form
 

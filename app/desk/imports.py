@@ -25,14 +25,16 @@ from app.errors import InvalidInput, Problem, TableRefused
 from app.formats import channel_name
 from app.forms import plain_text, show_faults
 from app.models import Channel, Survey
-from app.services import answer_columns, areas, audit, collecting, importing, publishing
+from app.services import answer_columns, audit, collecting, importing, publishing, survey_areas
 from app.services.importing import ImportSource, Plan
-from app.spreadsheets.reading import LARGEST_FILE, Row, read_table
+from app.spreadsheets.parsing import MOST_COLUMNS
+from app.spreadsheets.reading import LARGEST_FILE, Row, read_headings, read_table
 from surveys.questionnaire import Questionnaire
 
 blueprint = Blueprint("imports", __name__, url_prefix="/desk")
 
 _SECONDS_TO_CONFIRM = 60 * 60
+_LONGEST_HEADING = 200
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]
@@ -42,6 +44,14 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     area = SelectField(_("没有写片区的答卷算在哪里"), coerce=int)
     channel = SelectField(_("调查方式"))
     file = FileField(_("表格文件（.xlsx 或 .csv）"), [FileRequired(_("请选择一个文件。"))])
+
+
+class SampleForm(FlaskForm):  # type: ignore[misc]
+    """A file of another system, of which only the headings are read."""
+
+    file = FileField(
+        _("那边导出的表格（.xlsx 或 .csv），只读列名"), [FileRequired(_("请选择一个文件。"))]
+    )
 
 
 class MappingForm(FlaskForm):  # type: ignore[misc]
@@ -73,7 +83,7 @@ class MappingForm(FlaskForm):  # type: ignore[misc]
 
 
 def _typed(name: str) -> str:
-    return " ".join(request.form.get(name, "").replace("\0", "").split())[:200]
+    return " ".join(request.form.get(name, "").replace("\0", "").split())[:_LONGEST_HEADING]
 
 
 @blueprint.url_value_preprocessor
@@ -96,7 +106,7 @@ def template(survey_id: int) -> Response:
     with reading() as session:
         survey = _find(session, survey_id)
         asked = collecting.load_questionnaire(session, survey.questionnaire.digest)
-        names = importing.shortest_references(session, survey.area)
+        names = importing.shortest_references(survey_areas.tree_of(session, survey))
     title = f"{survey.title} {_('答卷')}"
     sheet = answer_columns.template_sheet(str(_("答卷")), asked, names)
     return attachment([sheet], "xlsx", title, f"answers-{survey.id}")
@@ -187,6 +197,26 @@ def new_mapping(survey_id: int) -> ResponseReturnValue:
     return _mapping_page(survey, asked, MappingForm())
 
 
+@blueprint.post("/surveys/<id:survey_id>/mappings/sample")
+def read_sample(survey_id: int) -> ResponseReturnValue:
+    """Read the headings of a file, to be chosen from; nothing of it is kept."""
+    with reading() as session:
+        survey = _find(session, survey_id)
+        asked = collecting.load_questionnaire(session, survey.questionnaire.digest)
+    sample = SampleForm()
+    if not sample.validate_on_submit():
+        return _mapping_page(survey, asked, MappingForm(formdata=None), sample=sample), 422
+    upload: FileStorage = sample.file.data
+    with closing(upload):
+        content = upload.stream.read(LARGEST_FILE + 1)
+    try:
+        headings = read_headings(content, upload.filename or "")
+    except TableRefused as refusal:
+        form = MappingForm(formdata=None)
+        return _mapping_page(survey, asked, form, sample=sample, refusal=refusal), 422
+    return _mapping_page(survey, asked, MappingForm(formdata=None), headings=headings)
+
+
 @blueprint.post("/surveys/<id:survey_id>/mappings/new")
 def make_mapping(survey_id: int) -> ResponseReturnValue:
     """Save a mapping for the surveys of this area with this questionnaire."""
@@ -216,7 +246,8 @@ def _upload_form(session: Session, survey: Survey) -> UploadForm:
         *(SelectChoice(str(one.id), one.name) for one in importing.load_mappings(session, survey)),
     ]
     form.area.choices = [
-        SelectChoice(area.id, area.name) for area in areas.load_branch(session, survey.area)
+        SelectChoice(place.id, place.name)
+        for place in survey_areas.load_places(session, survey, current_staff().area)
     ]
     form.channel.choices = [
         SelectChoice(channel.value, channel_name(channel)) for channel in importing.CHANNELS
@@ -240,24 +271,39 @@ def _page(
     )
 
 
-def _mapping_page(survey: Survey, asked: Questionnaire, form: MappingForm) -> str:
+def _mapping_page(
+    survey: Survey,
+    asked: Questionnaire,
+    form: MappingForm,
+    *,
+    headings: Sequence[str] = (),
+    sample: SampleForm | None = None,
+    refusal: TableRefused | None = None,
+) -> str:
     return render_template(
         "desk/mapping.html",
         survey=survey,
         form=form,
+        sample=sample or SampleForm(formdata=None),
+        refusal=refusal,
+        # They come back with the form, so that a fault on it does not ask for the file again.
+        headings=headings or _sent_headings(),
         columns=answer_columns.answer_columns(asked),
         typed=request.form,
     )
 
 
+def _sent_headings() -> list[str]:
+    return [each[:_LONGEST_HEADING] for each in request.form.getlist("heading")[:MOST_COLUMNS]]
+
+
 def _plan(session: Session, survey: Survey, sent: Mapping[str, Any]) -> Plan:
     _asked, mapping = importing.find_mapping(session, survey, sent["mapping"])
-    default = areas.find_area(session, sent["area"], survey.area)
     rows: Sequence[Row] = [
         Row(number, dict(zip(sent["headings"], cells, strict=True)))
         for number, *cells in sent["rows"]
     ]
-    return importing.plan_import(session, survey, mapping, rows, default, settings().keys)
+    return importing.plan_import(session, survey, mapping, rows, sent["area"], settings().keys)
 
 
 # As with areas: what was read travels through the page, signed for one person (decision 19).

@@ -123,6 +123,10 @@ _ACTIONS = {
     audit.Action.TEXTS_VIEWED: _("查看文字回答"),
     audit.Action.TEXTS_ERASED: _("到期删除"),
     audit.Action.AREA_ADDED: _("添加片区"),
+    audit.Action.AREA_CHANGED: _("修改片区"),
+    audit.Action.AREA_MOVED: _("移动片区"),
+    audit.Action.AREA_CLOSED: _("停用片区"),
+    audit.Action.AREA_REOPENED: _("恢复片区"),
     audit.Action.BATCH_MADE: _("制作卡片"),
     audit.Action.SHEET_PRINTED: _("打印卡片"),
     audit.Action.LIST_PRINTED: _("打印发卡登记表"),
@@ -149,7 +153,9 @@ _ACTIONS = {
     audit.Action.CARDS_RETURNED: _("收回卡片"),
     audit.Action.CARDS_LOST: _("卡片报失"),
     audit.Action.CARDS_VOIDED: _("作废卡片"),
+    audit.Action.EXPIRY_MOVED: _("修改卡片有效期"),
     audit.Action.TARGET_SET: _("设定目标份数"),
+    audit.Action.AREAS_TAKEN_IN: _("更新片区名录"),
     audit.Action.FEED_DOWNLOADED: _("下载测量数据"),
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
@@ -220,6 +226,11 @@ _FACTS = {
     "seed": _("随机种子"),
     "percent": _("抽取比例"),
     "outcome": _("回访结果"),
+    "expires_at": _("有效期至"),
+    "notes": _("登记的去向和理由条数"),
+    "population": _("人口"),
+    "stratum": _("分层"),
+    "parent": _("上级片区"),
 }
 
 
@@ -536,7 +547,7 @@ def _survey_form(session: Session) -> SurveyForm:
     form.questionnaire.choices = [
         SelectChoice(name, f"{found.title}（{name}）") for name, found in bundled().items()
     ]
-    branch = areas.load_branch(session, current_staff().area)
+    branch = areas.load_open(session, current_staff().area)
     form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
     return form
 

@@ -1,21 +1,22 @@
 """What is done with cards in hand: issued, taken back, reported lost, made void."""
 
 from collections.abc import Sequence
+from datetime import date
 
-from flask import render_template
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import RadioField, StringField, TextAreaField
+from wtforms import DateField, HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, Optional
 
 from app.access import current_staff, now, record
 from app.alarms import card_alarm
 from app.config import settings
 from app.db import reading, transaction
-from app.errors import InvalidInput
+from app.errors import EditConflict, InvalidInput, Sentence
 from app.field.views import blueprint, stamp
 from app.formats import date_of
 from app.forms import plain_text, show_faults
@@ -55,6 +56,13 @@ class SerialsForm(ActForm):
     serials = StringField(_("编号，如 1-20, 25"), [DataRequired(_("请填写编号。")), plain_text])
 
 
+class ExpiryForm(FlaskForm):  # type: ignore[misc]
+    """Another last day of a batch; `seen` is the one that was moved."""
+
+    expires_at = DateField(_("有效期至（不填为调查结束为止；这一天仍可作答）"), [Optional()])
+    seen = HiddenField()
+
+
 class CodesForm(ActForm):
     """Cards of any batch, by the code on each; the camera writes its address."""
 
@@ -89,6 +97,41 @@ def move(batch_id: int) -> ResponseReturnValue:
         page = _batch_page(session, found, SerialsForm(formdata=None, holder=found.holder), [moved])
         _record(session, [moved])
     return page
+
+
+@blueprint.post("/batches/<id:batch_id>/expiry")
+def move_expiry(batch_id: int) -> ResponseReturnValue:
+    """Move the last day of a batch, later or earlier."""
+    expiry = ExpiryForm()
+    with transaction() as session:
+        found = cards.find_batch(session, batch_id, current_staff().area)
+        form, before = SerialsForm(formdata=None, holder=found.holder), found.expires_at
+        if not expiry.validate_on_submit():
+            return _batch_page(session, found, form, expiry=expiry), 422
+        try:
+            to, today = expiry.expires_at.data, date_of(now())
+            cards.move_expiry(session, found, to, _day_or_none(expiry.seen.data), today)
+        except InvalidInput as refusal:
+            show_faults(expiry, refusal)
+            return _batch_page(session, found, form, expiry=expiry), 422
+        except EditConflict as conflict:
+            expiry.seen.data = _typed_day(found.expires_at)
+            page = _batch_page(session, found, form, expiry=expiry, conflict=conflict.sentence)
+            return page, conflict.status
+        if before != to:
+            record(session, audit.expiry_moved(current_staff().name, found, before))
+    return redirect(url_for("field.batch", batch_id=batch_id), 303)
+
+
+def _typed_day(day: date | None) -> str:
+    return "" if day is None else day.isoformat()
+
+
+def _day_or_none(typed: str | None) -> date | None:
+    try:
+        return date.fromisoformat(typed or "")
+    except ValueError:
+        return None
 
 
 @blueprint.get("/scan")
@@ -152,12 +195,21 @@ def _cards_of(session: Session, typed: str) -> list[tuple[Batch, Sequence[ledger
 
 
 def _batch_page(
-    session: Session, batch: Batch, form: SerialsForm, moved: Sequence[ledger.Moved] = ()
+    session: Session,
+    batch: Batch,
+    form: SerialsForm,
+    moved: Sequence[ledger.Moved] = (),
+    *,
+    expiry: ExpiryForm | None = None,
+    conflict: Sentence | None = None,
 ) -> str:
+    day = batch.expires_at
     return render_template(
         "field/batch.html",
         batch=batch,
         form=form,
+        expiry=expiry or ExpiryForm(formdata=None, expires_at=day, seen=_typed_day(day)),
+        conflict=conflict,
         moved=moved,
         states=ledger.load_states(session, batch),
         entries=ledger.load_entries(session, batch),

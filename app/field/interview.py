@@ -16,9 +16,10 @@ from app.access import current_staff, record
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import AnswerConflict, NotFound, Sentence
-from app.models import Area, Channel, Survey
-from app.services import areas, audit, codes, collecting, publishing
+from app.models import Channel, Survey
+from app.services import areas, audit, codes, collecting, publishing, survey_areas
 from app.services.collecting import Delivery, Invitation
+from app.services.survey_areas import Place
 from surveys.answers import AnswerFault, InvalidAnswers, check
 from surveys.questionnaire import Questionnaire
 
@@ -50,7 +51,7 @@ class _Visit:
     survey: Survey
     invitation: Invitation
     questionnaire: Questionnaire
-    places: Sequence[Area]
+    places: Sequence[Place]
 
 
 @blueprint.get("/surveys/<id:survey_id>/interview")
@@ -110,7 +111,7 @@ def _find(session: Session, survey_id: int) -> _Visit:
         survey,
         collecting.invite(survey, survey.area_id, Channel.INTERVIEWED),
         collecting.load_questionnaire(session, survey.questionnaire.digest),
-        areas.load_common(session, branch, survey.area),
+        survey_areas.load_places(session, survey, branch),
     )
 
 
@@ -119,7 +120,7 @@ def _read(visit: _Visit, sent: forms.Form, fields: forms.Fields) -> tuple[Invita
     notes: dict[str, Sentence] = {}
     if not fields.get(READ_FIELD):
         notes[READ_FIELD] = _("请先把说明读给对方听，对方愿意回答再填写。")
-    place = _chosen(fields, AREA_FIELD, {str(area.id): area for area in visit.places})
+    place = _chosen(fields, AREA_FIELD, {str(place.id): place for place in visit.places})
     if place is None:
         notes[AREA_FIELD] = _("请选择对方所在的片区。")
     channel = _chosen(fields, CHANNEL_FIELD, {each.value: each for each in CHANNELS})
@@ -170,7 +171,7 @@ def _store(session: Session, visit: _Visit, invitation: Invitation, delivery: De
     now, is_new = access.now(), not collecting.is_stored(session, delivery.key)
     receipt = collecting.record_submission(session, invitation, delivery, settings().keys, now)
     if is_new:
-        (place,) = (area for area in visit.places if area.id == invitation.area_id)
+        place = areas.find_area(session, invitation.area_id)
         act = audit.interviewed(current_staff().name, visit.survey, place, invitation.channel)
         # No instant finer than the hour, here as little as with the answers (SECURITY.md).
         record(session, act, at=now.replace(minute=0, second=0, microsecond=0))

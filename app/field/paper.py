@@ -19,10 +19,11 @@ from app.db import reading, transaction
 from app.errors import InvalidInput, NotFound, Sentence
 from app.language import language_around
 from app.models import Area, DoubleEntry, Survey
-from app.services import areas, audit, collecting, publishing, slips
+from app.services import audit, collecting, publishing, slips, survey_areas
 from app.services.answer_columns import slip_number
 from app.services.questionnaire_sheet import draw_questionnaire, printable_languages
 from app.services.slips import NOTICE, Comparison, Entry
+from app.services.survey_areas import Place
 from app.wording import fault_sentence
 from surveys.answers import AnswerFault, InvalidAnswers
 from surveys.keying import Control, controls, labels, read, signs, told
@@ -46,7 +47,7 @@ class _Visit:
 
     survey: Survey
     questionnaire: Questionnaire
-    places: Sequence[Area]
+    places: Sequence[Place]
     double_entry: DoubleEntry | None
 
 
@@ -129,7 +130,8 @@ def key(survey_id: int) -> ResponseReturnValue:
             shown = _Shown({NUMBER_FIELD: [refusal.faults["number"]]})
             return _page(visit, typed, shown), 422
         if is_new:
-            act = audit.slip_act(staff.name, audit.Action.SLIP_KEYED, visit.survey, entry.area)
+            area = session.get_one(Area, entry.area.id)
+            act = audit.slip_act(staff.name, audit.Action.SLIP_KEYED, visit.survey, area)
             record(session, act, at=_hour())
     same = {"area": entry.area.id, "notice": entry.notice_number, "done": entry.key}
     return redirect(
@@ -147,7 +149,7 @@ def _typed() -> dict[str, str]:
 def _read(visit: _Visit, typed: Mapping[str, str]) -> tuple[_Shown, Entry | None]:
     """Return everything that is wrong with a form, or the entry that it makes."""
     faults: dict[str, list[Sentence]] = {}
-    places = {str(area.id): area for area in visit.places}
+    places = {str(each.id): each for each in visit.places}
     place = places.get(typed.get(AREA_FIELD, ""))
     if place is None:
         faults[AREA_FIELD] = [_("请选择问卷是哪个片区的。")]
@@ -331,7 +333,7 @@ def _find(session: Session, survey_id: int) -> _Visit:
     return _Visit(
         survey,
         collecting.load_questionnaire(session, survey.questionnaire.digest),
-        areas.load_common(session, branch, survey.area),
+        survey_areas.load_places(session, survey, branch),
         slips.find_double_entry(session, survey),
     )
 

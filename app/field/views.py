@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import DateField, IntegerField, SelectField, StringField
+from wtforms import BooleanField, DateField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Optional
 
@@ -23,13 +23,13 @@ from app.formats import date_of
 from app.forms import plain_text, show_faults
 from app.models import Batch, CardState, Survey
 from app.services import (
-    areas,
     audit,
     cards,
     drawing,
     ledger,
     publishing,
     sheets,
+    survey_areas,
     targets,
 )
 from app.services.printing import LayoutName, Paper
@@ -48,6 +48,10 @@ class BatchForm(FlaskForm):  # type: ignore[misc]
         _("领卡人或存放处"), [DataRequired(_("请填写领卡人或存放处。")), plain_text]
     )
     expires_at = DateField(_("有效期至（可不填；这一天仍可作答）"), [Optional()])
+    issue = BooleanField(
+        _("同时发放给经手人"),
+        description=_("做好就全部登记为已发给上面的领卡人，马上可以作答；请接着打印。"),
+    )
 
 
 @blueprint.get("/")
@@ -67,7 +71,7 @@ def survey(survey_id: int) -> ResponseReturnValue:
     """Show the batches of a survey in my area, and how many cards came back."""
     with reading() as session:
         found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
-        return _survey_page(session, found, _batch_form(session))
+        return _survey_page(session, found, _batch_form(session, found))
 
 
 @blueprint.post("/surveys/<id:survey_id>")
@@ -75,14 +79,19 @@ def make_batch(survey_id: int) -> ResponseReturnValue:
     """Make a batch of cards for an area of mine."""
     with transaction() as session:
         found = publishing.find_survey_reaching(session, survey_id, current_staff().area)
-        form = _batch_form(session)
+        form = _batch_form(session, found)
         if not form.validate_on_submit():
             return _survey_page(session, found, form), 422
-        place = areas.find_area(session, form.area.data, current_staff().area)
+        branch = current_staff().area
+        place = survey_areas.find_area_of(session, found, form.area.data, branch)
         try:
             plan = cards.BatchPlan(form.size.data, form.holder.data, form.expires_at.data)
-            batch = cards.make_batch(session, found, place, plan, settings().keys, stamp())
+            made = stamp()
+            batch = cards.make_batch(session, found, place, plan, settings().keys, made)
+            moved = ledger.issue_all(session, batch, made) if form.issue.data else None
             record(session, audit.batch_made(current_staff().name, batch))
+            if moved is not None:
+                record(session, audit.cards_moved(current_staff().name, moved))
         except InvalidInput as refusal:
             show_faults(form, refusal)
             return _survey_page(session, found, form), 422
@@ -215,10 +224,10 @@ def stamp() -> ledger.Stamp:
     return ledger.Stamp(current_staff().name, now())
 
 
-def _batch_form(session: Session) -> BatchForm:
+def _batch_form(session: Session, survey: Survey) -> BatchForm:
     form = BatchForm()
-    branch = areas.load_branch(session, current_staff().area)
-    form.area.choices = [SelectChoice(area.id, area.name) for area in branch]
+    places = survey_areas.load_places(session, survey, current_staff().area)
+    form.area.choices = [SelectChoice(place.id, place.name) for place in places]
     return form
 
 

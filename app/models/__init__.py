@@ -1,6 +1,6 @@
 """Tables only: no rules, no queries, no callbacks."""
 
-from app.models.area import Area
+from app.models.area import Area, SurveyArea
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardEvent, CardState, Printout
@@ -70,6 +70,7 @@ __all__ = [
     "Submission",
     "SubmissionState",
     "Survey",
+    "SurveyArea",
     "SurveyState",
     "Target",
 ]

@@ -3,9 +3,9 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import Date, ForeignKey, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.models.area import Area
+from app.models.area import Area, area_name
 from app.models.base import Base, Instant, word
 
 
@@ -45,6 +45,7 @@ class Batch(Base):
     expires_at: Mapped[date | None] = mapped_column(Date)
 
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(survey_id, area_id))
 
 
 class Card(Base):

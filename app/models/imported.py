@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.models.area import Area
+from app.models.area import Area, area_name
 from app.models.base import Base, Instant, word
 from app.models.staff import Staff
 from app.models.submission import Channel
@@ -99,3 +99,4 @@ class ExternalRate(Base):
     reason: Mapped[str] = mapped_column(Text)
 
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(survey_id, area_id))

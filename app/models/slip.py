@@ -3,9 +3,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.models.area import Area
+from app.models.area import Area, area_name
 from app.models.base import Base, word
 from app.models.staff import Staff
 
@@ -54,6 +54,7 @@ class Slip(Base):
     state: Mapped[SlipState] = mapped_column(word(SlipState))
 
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(survey_id, area_id))
 
 
 class Keying(Base):

@@ -2,9 +2,9 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import Date, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.models.area import Area
+from app.models.area import Area, area_name
 from app.models.base import Base, Instant, word
 
 
@@ -48,6 +48,7 @@ class Survey(Base):
 
     questionnaire: Mapped[QuestionnaireVersion] = relationship(lazy="raise")
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(id, area_id))  # noqa: A003 - the column
     notice: Mapped["Notice"] = relationship(
         primaryjoin=(
             "and_(foreign(Survey.id) == Notice.survey_id,"
@@ -93,3 +94,4 @@ class Poster(Base):
     area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"))
 
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(survey_id, area_id))

@@ -1,7 +1,7 @@
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.models.area import Area
+from app.models.area import Area, area_name
 from app.models.base import Base, word
 from app.models.submission import Channel
 
@@ -17,3 +17,4 @@ class Target(Base):
     number: Mapped[int]
 
     area: Mapped[Area] = relationship(lazy="raise")
+    area_name: Mapped[str] = column_property(area_name(survey_id, area_id))

@@ -1,18 +1,28 @@
 """The area tree from a table: every row checked before the first is stored."""
 
-import unicodedata
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import String, cast, func, insert, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.errors import Sentence, TableRefused
 from app.errors import say as _
 from app.models import Area
-from app.services.areas import load_all, load_branch
+from app.services.areas import (
+    MOST_LEVELS,
+    STEP,
+    load_all,
+    load_branch,
+    lock_tree,
+    name_fault,
+    plain,
+    read_population,
+    stratum_fault,
+    within,
+)
 from app.spreadsheets.reading import Column, Row, row_fault
 
 PARENT, NAME, POPULATION, STRATUM = "上级片区", "片区", "人口", "分层"
@@ -22,11 +32,6 @@ COLUMNS = (
     Column(POPULATION, is_required=False),
     Column(STRATUM, is_required=False),
 )
-MOST_LEVELS = 8
-MOST_PEOPLE = 2_000_000_000
-_LONGEST_NAME, _LONGEST_STRATUM = 100, 50
-# In a table "乡镇/村" names a village where the name of the village alone names several.
-STEP = "/"
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class Place:
     depth: int
     parent: "Place | None" = None
     area: Area | None = None
+    id: int | None = None
     row: int | None = None
     population: int | None = None
     stratum: str | None = None
@@ -52,6 +58,15 @@ class Import:
     added: tuple[Place, ...]
     changed: tuple[Place, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table with its plan, good as long as the tree is in this state."""
+
+    rows: tuple[Row, ...]
+    plan: Import
+    state: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -76,11 +91,7 @@ def _id(place: Place | None) -> int | None:
 
 
 def _steps(reference: str) -> tuple[str, ...]:
-    return tuple(_plain(step) for step in reference.split(STEP))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return tuple(plain(step) for step in reference.split(STEP))
 
 
 def plan_import(session: Session, rows: Sequence[Row], branch: Area | None) -> Import:
@@ -106,61 +117,93 @@ def plan_import(session: Session, rows: Sequence[Row], branch: Area | None) -> I
     )
 
 
-def import_areas(session: Session, rows: Sequence[Row], branch: Area | None) -> Import:
+def prepare(session: Session, rows: Sequence[Row], branch: Area | None) -> Prepared:
+    """Plan an import before the transaction that stores it: on SQLite all others wait in there.
+
+    Raises `TableRefused` with every fault of every row.
+    """
+    state = _state(session, branch)
+    return Prepared(tuple(rows), plan_import(session, rows, branch), state)
+
+
+def import_areas(session: Session, prepared: Prepared, branch: Area | None) -> Import:
     """Add and change what a table says. Raises `TableRefused`; then nothing is stored.
 
-    Whoever imports into the same tree at the same moment waits, and then finds these areas.
+    Whoever imports into the same tree at the same moment waits, and then finds these areas: the
+    plan is made anew if the tree is not as it was.
     """
-    roots = select(Area.id).where(Area.parent_id.is_(None)).order_by(Area.id)
-    if branch is not None:
-        roots = roots.where(Area.id == int(branch.path.partition("/")[0]))
-    # Residents' answers refer to areas and must not wait: this lock leaves them alone.
-    session.execute(roots.with_for_update(key_share=True)).all()
-    plan = plan_import(session, rows, branch)
-    for place in plan.changed:
-        for name in ("population", "stratum"):
-            if getattr(place, name) is not None:
-                setattr(place.area, name, getattr(place, name))
+    lock_tree(session, branch)
+    plan = prepared.plan
+    if _state(session, branch) != prepared.state:
+        plan = plan_import(session, prepared.rows, branch)
+    if plan.changed:
+        session.execute(update(Area), [_changed(place) for place in plan.changed])
     for depth in sorted({place.depth for place in plan.added}):
         _add_level(session, [place for place in plan.added if place.depth == depth])
-    session.flush()
     return plan
 
 
-def by_root(done: Import) -> list[tuple[Area, int, int]]:
+def by_root(session: Session, done: Import) -> list[tuple[Area, int, int]]:
     """Return each tree that an import reached, with how many areas it added and changed there."""
     added = Counter(_root(place) for place in done.added)
     changed = Counter(_root(place) for place in done.changed)
-    return [(root, added[root], changed[root]) for root in {**added, **changed}]
+    roots = {**added, **changed}
+    return [(session.get_one(Area, root), added[root], changed[root]) for root in roots]
 
 
-def _root(place: Place) -> Area:
-    return _root(place.parent) if place.parent else _area_of(place)
+def _root(place: Place) -> int:
+    return _root(place.parent) if place.parent else _stored(place)
+
+
+def _state(session: Session, branch: Area | None) -> tuple[int, ...]:
+    """Return figures that differ after every change of these areas: none comes without one."""
+    figures = func.count(), func.max(Area.id), func.sum(Area.id), func.sum(Area.version)
+    query = select(*figures)
+    if branch is not None:
+        query = query.where(within(branch))
+    return tuple(figure or 0 for figure in session.execute(query).one())
+
+
+def _changed(place: Place) -> dict[str, object]:
+    area = place.area
+    assert area is not None  # noqa: S101 - for the type checker: what changes is stored
+    return {
+        "id": area.id,
+        "population": area.population if place.population is None else place.population,
+        "stratum": area.stratum if place.stratum is None else place.stratum,
+        "version": area.version + 1,
+    }
 
 
 def _add_level(session: Session, level: Sequence[Place]) -> None:
     # Not area by area: thousands of round trips would hold SQLite's one writer for seconds, and
-    # residents' answers with it.
-    for place in level:
-        place.area = Area(
-            name=place.names[-1],
-            parent_id=_area_of(place.parent).id if place.parent else None,
-            path=f"new/{uuid.uuid4()}",
-            population=place.population,
-            stratum=place.stratum,
-        )
-    session.add_all(_area_of(place) for place in level)
-    session.flush()
-    for place in level:
-        area = _area_of(place)
-        area.path = f"{_area_of(place.parent).path if place.parent else ''}{area.id}/"
-    session.flush()
+    # residents' answers with it. The path holds the area's own id, which the insert gives.
+    mark = f"new/{uuid.uuid4()}/"
+    rows = [
+        {
+            "name": place.names[-1],
+            "parent_id": _stored(place.parent) if place.parent else None,
+            "path": f"{mark}{number}",
+            "population": place.population,
+            "stratum": place.stratum,
+        }
+        for number, place in enumerate(level)
+    ]
+    made = insert(Area).returning(Area.path, Area.id)
+    ids = {path: number for path, number in session.execute(made, rows)}  # noqa: C416 - rows, not pairs
+    for row, place in zip(rows, level, strict=True):
+        place.id = ids[str(row["path"])]
+    above = aliased(Area)
+    upwards = select(above.path).where(above.id == Area.parent_id).scalar_subquery()
+    path = func.coalesce(upwards, "") + cast(Area.id, String) + STEP
+    done = update(Area).where(Area.path.startswith(mark)).values(path=path)
+    session.execute(done, execution_options={"synchronize_session": False})
 
 
-def _area_of(place: Place) -> Area:
-    if place.area is None:
+def _stored(place: Place) -> int:
+    if place.id is None:
         raise LookupError(f"{place.names} is not stored yet")
-    return place.area
+    return place.id
 
 
 def _known_tree(known: Sequence[Area]) -> _Tree:
@@ -168,7 +211,7 @@ def _known_tree(known: Sequence[Area]) -> _Tree:
     for area in known:
         parent = by_id.get(area.parent_id or 0)
         names = (*(parent.names if parent else ()), area.name)
-        place = Place(names, area.path.count("/"), parent, area)
+        place = Place(names, area.path.count(STEP), parent, area, area.id)
         by_id[area.id] = place
         tree.add(place)
     return tree
@@ -181,7 +224,7 @@ def _place_rows(
     placed: list[tuple[Row, Place]] = []
     waiting = [row for row in rows if _has_name(row, faults)]
     for _level in range(MOST_LEVELS):
-        names = Counter(_plain(row.cells[NAME]) for row in waiting)
+        names = Counter(plain(row.cells[NAME]) for row in waiting)
         ready = [row for row in waiting if not _waits(row, names)]
         for row in ready:
             place = _place(row, tree, branch, faults)
@@ -200,26 +243,19 @@ def _place_rows(
 
 def _waits(row: Row, names: Counter[str]) -> bool:
     above = _steps(row.cells[PARENT])[-1]
-    return names[above] > (above == _plain(row.cells[NAME]))
+    return names[above] > (above == plain(row.cells[NAME]))
 
 
 def _has_name(row: Row, faults: dict[int, list[Sentence]]) -> bool:
-    name = _plain(row.cells[NAME])
-    what = None
-    if not name:
-        what = _("请填写片区名称。")
-    elif len(name) > _LONGEST_NAME:
-        what = _("太长，最多 %(most)s 个字。", most=_LONGEST_NAME)
-    elif STEP in name:
-        what = _("名称里不能有“/”。")
-    if what is not None:
+    name = plain(row.cells[NAME])
+    if what := name_fault(name):
         faults[row.number].append(row_fault(row.number, NAME, what))
     return bool(name)
 
 
 def _place(row: Row, tree: _Tree, branch: Area | None, faults: dict[int, list[Sentence]]) -> Place:
     """Return the place that a row names, adding it to the tree if it is new."""
-    name, reference = _plain(row.cells[NAME]), _plain(row.cells[PARENT])
+    name, reference = plain(row.cells[NAME]), plain(row.cells[PARENT])
     if not reference and branch is not None and name == branch.name:
         return next(place for place in tree.by_name[name] if place.parent is None)
     parent, what = None, None
@@ -251,24 +287,23 @@ def _parent_fault(found: Sequence[Place], reference: str) -> Sentence | None:
         return _(
             "有 %(count)s 个，请写成“上级/片区”，例如：%(some)s。", count=len(found), some=some
         )
+    if found[0].area is not None and found[0].area.is_closed:
+        return _("“%(name)s”已停用，请先恢复使用。", name=reference)
     return None
 
 
 def _read_facts(row: Row, place: Place, faults: dict[int, list[Sentence]]) -> None:
     """Put the row's population and stratum into its place, or say what is wrong with them."""
-    people, stratum = row.cells.get(POPULATION, ""), _plain(row.cells.get(STRATUM, ""))
-    if people:
-        count = unicodedata.normalize("NFKC", people).replace(",", "")
-        if not (count.isascii() and count.isdigit()) or int(count[:12]) > MOST_PEOPLE:
-            what = _("要填整数，单位是人，例如 12345。")
-            faults[row.number].append(row_fault(row.number, POPULATION, what))
-        else:
-            place.population = int(count)
-    if len(stratum) > _LONGEST_STRATUM:
-        what = _("太长，最多 %(most)s 个字。", most=_LONGEST_STRATUM)
+    people = read_population(row.cells.get(POPULATION, ""))
+    stratum = plain(row.cells.get(STRATUM, ""))
+    if people is None or isinstance(people, int):
+        place.population = people
+    else:
+        faults[row.number].append(row_fault(row.number, POPULATION, people))
+    if what := stratum_fault(stratum):
         faults[row.number].append(row_fault(row.number, STRATUM, what))
-    elif stratum:
-        place.stratum = stratum
+    else:
+        place.stratum = stratum or None
 
 
 def _is_change(place: Place) -> bool:

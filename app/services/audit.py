@@ -5,7 +5,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any, TypeAlias
@@ -67,6 +67,10 @@ class Action(StrEnum):
     TEXTS_VIEWED = "texts_viewed"
     TEXTS_ERASED = "texts_erased"
     AREA_ADDED = "area_added"
+    AREA_CHANGED = "area_changed"
+    AREA_MOVED = "area_moved"
+    AREA_CLOSED = "area_closed"
+    AREA_REOPENED = "area_reopened"
     BATCH_MADE = "batch_made"
     SHEET_PRINTED = "sheet_printed"
     LIST_PRINTED = "list_printed"
@@ -93,7 +97,9 @@ class Action(StrEnum):
     CARDS_RETURNED = "cards_returned"
     CARDS_LOST = "cards_lost"
     CARDS_VOIDED = "cards_voided"
+    EXPIRY_MOVED = "expiry_moved"
     TARGET_SET = "target_set"
+    AREAS_TAKEN_IN = "areas_taken_in"
     FEED_DOWNLOADED = "feed_downloaded"
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
@@ -209,7 +215,46 @@ def texts_erased(actor: str, survey: Survey, counts: Facts) -> Act:
 
 def area_added(actor: str, area: Area) -> Act:
     """Say that an area was added to the tree."""
-    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, {"name": area.name})
+    after: Facts = {name: fact for name, fact in area_facts(area).items() if fact is not None}
+    return Act(actor, Action.AREA_ADDED, f"area {area.id}", area.path, None, after)
+
+
+def area_facts(area: Area) -> Facts:
+    """Return what an area is called and counted as."""
+    return {"title": area.name, "population": area.population, "stratum": area.stratum}
+
+
+def area_changed(actor: str, area: Area, before: Facts) -> Act:
+    """Say what of an area was changed; `before` is its facts until then."""
+    after = area_facts(area)
+    changed = [name for name in after if after[name] != before[name]]
+    return Act(
+        actor,
+        Action.AREA_CHANGED,
+        f"area {area.id}",
+        area.path,
+        {name: before[name] for name in changed},
+        {name: after[name] for name in changed},
+    )
+
+
+def area_moved(actor: str, area: Area, before: Area, after: Area) -> Act:
+    """Say that an area went from one parent to another, with everything below it."""
+    named = f"area {area.id}"
+    old, new = ({"parent": f"{each.id} {each.name}"} for each in (before, after))
+    return Act(actor, Action.AREA_MOVED, named, area.path, {**old}, {**new})
+
+
+def area_closed(actor: str, area: Area, count: int) -> Act:
+    """Say that an area was closed, and how many areas that were."""
+    after: Facts = {"title": area.name, "changed": count}
+    return Act(actor, Action.AREA_CLOSED, f"area {area.id}", area.path, None, after)
+
+
+def area_reopened(actor: str, area: Area) -> Act:
+    """Say that an area is in use again."""
+    after = {"title": area.name}
+    return Act(actor, Action.AREA_REOPENED, f"area {area.id}", area.path, None, {**after})
 
 
 def batch_made(actor: str, batch: Batch) -> Act:
@@ -426,6 +471,13 @@ def cards_moved(actor: str, moved: Moved) -> Act:
     )
 
 
+def expiry_moved(actor: str, batch: Batch, before: date | None) -> Act:
+    """Say that the last day of a batch was moved; none is the end of the survey."""
+    named, days = f"batch {batch.id}", (before, batch.expires_at)
+    old, new = ({"expires_at": None if day is None else str(day)} for day in days)
+    return Act(actor, Action.EXPIRY_MOVED, named, batch.area.path, {**old}, {**new})
+
+
 def target_set(
     actor: str, survey: Survey, area: Area, channel: Channel, before: int | None, after: int
 ) -> Act:
@@ -438,6 +490,14 @@ def target_set(
         {"target": before},
         {"area": area.name, "channel": channel.value, "target": after},
     )
+
+
+def areas_taken_in(actor: str, survey: Survey, names: Sequence[str]) -> Act:
+    """Say which areas an open survey took in, and how many they are."""
+    shown = "、".join(names)
+    after: Facts = {"added": len(names), "area": shown if len(shown) <= 200 else f"{shown[:199]}…"}
+    named = f"survey {survey.id}"
+    return Act(actor, Action.AREAS_TAKEN_IN, named, survey.area.path, None, after)
 
 
 def feed_downloaded(actor: str, survey: Survey, rubric_id: str) -> Act:

@@ -31,9 +31,10 @@ from app.models import (
     Submission,
     Survey,
 )
-from app.services.areas import within
+from app.models.area import area_name
 from app.services.inclusion import is_kept
 from app.services.once import add_once
+from app.services.survey_areas import in_reach
 from surveys.questionnaire import Question, Questionnaire
 
 CHANNELS = (Channel.INTERVIEWED, Channel.TELEPHONED)
@@ -48,6 +49,7 @@ class DrawnCheck:
     number: int
     key: uuid.UUID
     area: Area
+    area_name: str
     channel: Channel
     interviewer: str
     received_hour: datetime
@@ -268,30 +270,37 @@ def _rate(matched: int, base: int) -> MatchRate:
     return MatchRate(matched, base, wilson(matched, base) if base else None)
 
 
-def _query(survey: Survey, branch: Area) -> Select[BackCheck, Submission, Area, str]:
+def _query(survey: Survey, branch: Area) -> Select[BackCheck, Submission, Area, str, str]:
     return (
-        select(BackCheck, Submission, Area, Staff.name)
+        select(
+            BackCheck,
+            Submission,
+            Area,
+            area_name(Submission.survey_id, Submission.area_id),
+            Staff.name,
+        )
         .join(Submission, Submission.key == BackCheck.submission_key)
         .join(Area, Area.id == Submission.area_id)
         .join(Staff, Staff.id == Submission.interviewer_id)
-        .where(BackCheck.survey_id == survey.id, within(branch))
+        .where(BackCheck.survey_id == survey.id, in_reach(BackCheck.survey_id, branch))
         .order_by(BackCheck.number)
     )
 
 
 def _checks(
-    session: Session, query: Select[BackCheck, Submission, Area, str]
+    session: Session, query: Select[BackCheck, Submission, Area, str, str]
 ) -> Sequence[DrawnCheck]:
     return [
         DrawnCheck(
             check.number,
             submission.key,
             area,
+            place,
             submission.channel,
             name,
             submission.received_hour,
             check.outcome,
             check.matches,
         )
-        for check, submission, area, name in session.execute(query)
+        for check, submission, area, place, name in session.execute(query)
     ]

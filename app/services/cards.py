@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.config import Keys, Settings
-from app.errors import InvalidInput, NotFound, Sentence
+from app.db import rows_hit
+from app.errors import EditConflict, InvalidInput, NotFound, Sentence
 from app.errors import say as _
 from app.formats import date_of
 from app.models import Area, Batch, Card, CardState, Survey
 from app.services import ledger
-from app.services.areas import within
 from app.services.codes import card_code, code_hash
+from app.services.survey_areas import in_reach, tree_of
 
 LARGEST_BATCH = 10_000
 
@@ -36,7 +37,7 @@ def make_batch(
 
     Raises `InvalidInput`.
     """
-    _check_batch(survey, area, plan, date_of(stamp.at))
+    _check_batch(session, survey, area, plan, date_of(stamp.at))
     batch = Batch(
         seed=uuid.uuid4(),
         survey_id=survey.id,
@@ -53,6 +54,23 @@ def make_batch(
     batch.area = area
     ledger.record_made(session, batch, stamp)
     return batch
+
+
+def move_expiry(
+    session: Session, batch: Batch, to: date | None, seen: date | None, today: date
+) -> None:
+    """Move the last day of a batch; days are in Beijing, none is the end of the survey.
+
+    No state of a card changes: those that had expired are again what they were. Raises
+    `InvalidInput` for a day that is over, and `EditConflict` when the day is not `seen` any more.
+    """
+    if fault := _expiry_fault(to, today):
+        raise InvalidInput({"expires_at": fault})
+    is_as_seen = Batch.expires_at.is_not_distinct_from(seen)
+    moved = update(Batch).where(Batch.id == batch.id, is_as_seen).values(expires_at=to)
+    if rows_hit(session, moved) == 0:
+        raise EditConflict
+    batch.expires_at = to
 
 
 def card_codes(batch: Batch, keys: Keys) -> list[tuple[int, str]]:
@@ -78,7 +96,7 @@ def find_batch(session: Session, batch_id: int, branch: Area | None = None) -> B
     """Return one batch, inside this branch if given. Raises `NotFound`."""
     query = select(Batch).join(Batch.area).where(Batch.id == batch_id)
     if branch is not None:
-        query = query.where(within(branch))
+        query = query.where(in_reach(Batch.survey_id, branch))
     query = query.options(joinedload(Batch.area))
     batch = session.scalar(query)
     if batch is None:
@@ -95,26 +113,32 @@ def find_cards(
         select(Card.code_hash, Batch, Card.serial)
         .join(Batch, Batch.id == Card.batch_id)
         .join(Batch.area)
-        .where(Card.code_hash.in_(by_hash), within(branch))
+        .where(Card.code_hash.in_(by_hash), in_reach(Batch.survey_id, branch))
         .options(joinedload(Batch.area))
     )
     return {by_hash[hashed]: (batch, serial) for hashed, batch, serial in rows}
 
 
-def _check_batch(survey: Survey, area: Area, plan: BatchPlan, today: date) -> None:
+def _check_batch(
+    session: Session, survey: Survey, area: Area, plan: BatchPlan, today: date
+) -> None:
     faults: dict[str, Sentence] = {}
     if not 1 <= plan.size <= LARGEST_BATCH:
         faults["size"] = _("张数应在 1 到 %(most)s 之间。", most=LARGEST_BATCH)
-    if not area.path.startswith(survey.area.path):
+    if area.id not in tree_of(session, survey).places:
         faults["area"] = _("这个片区不在本次调查的范围内。")
     if not plan.holder.strip():
         faults["holder"] = _("请填写领卡人或存放处。")
     if len(plan.holder) > 100:
         faults["holder"] = _("最多 100 个字。")
-    if plan.expires_at is not None and plan.expires_at < today:
-        faults["expires_at"] = _("有效期不能早于今天。")
+    if fault := _expiry_fault(plan.expires_at, today):
+        faults["expires_at"] = fault
     if faults:
         raise InvalidInput(faults)
+
+
+def _expiry_fault(day: date | None, today: date) -> Sentence | None:
+    return None if day is None or day >= today else _("有效期不能早于今天。")
 
 
 def _card_row(batch: Batch, serial: int, keys: Keys) -> dict[str, object]:

@@ -106,7 +106,7 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
 def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:
     whole = evidence.survey.area_id
     found = (
-        one for one in evidence.external if one.measure_id == measure.id and one.area.id == whole
+        one for one in evidence.external if one.measure_id == measure.id and one.area_id == whole
     )
     return next(found, None)
 

@@ -85,7 +85,7 @@ def rates_sheet(evidence: Evidence) -> Sheet:
 
 
 def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Value, ...]]:
-    place, places = evidence.survey.area.name, result.measure.decimals
+    place, places = evidence.survey.area_name, result.measure.decimals
     if not result.rates:
         yield place, None, _STATUS[GroupStatus.NOBODY_ANSWERED], *_figures(None, places)
     for rate in result.rates:
@@ -99,7 +99,7 @@ def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Valu
             status = _("外部数据：%(source)s", source=figure.source)
             value = Percent(figure.value, places)
             counts = (figure.numerator, figure.base, None, None, value, None, None, None, None)
-            yield figure.area.name, None, status, *counts
+            yield figure.area_name, None, status, *counts
 
 
 _STATUS = {

@@ -33,7 +33,8 @@ class ExternalFigure:
     """A rate of another source as it stands beside a survey's own; `value` is exact."""
 
     measure_id: str
-    area: Area
+    area_id: int
+    area_name: str
     numerator: int
     base: int
     value: Fraction
@@ -45,7 +46,8 @@ def load_figures(session: Session, survey: Survey) -> tuple[ExternalFigure, ...]
     return tuple(
         ExternalFigure(
             rate.measure_id,
-            rate.area,
+            rate.area_id,
+            rate.area_name,
             rate.numerator,
             rate.base,
             Fraction(rate.numerator, rate.base),

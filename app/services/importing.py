@@ -18,7 +18,6 @@ from app.errors import InvalidInput, NotFound, Problem, Sentence
 from app.errors import say as _
 from app.models import (
     AnswerImport,
-    Area,
     Channel,
     ImportedRow,
     ImportMapping,
@@ -40,7 +39,7 @@ from app.services.answer_columns import (
     slip_number,
     template_mapping,
 )
-from app.services.areas import load_branch
+from app.services.survey_areas import Place, Tree, tree_of
 from app.spreadsheets.reading import Row, row_fault
 from app.wording import fault_reason
 from surveys.answers import AnswerSheet, InvalidAnswers, check
@@ -144,21 +143,22 @@ def save_mapping(
 # ---------------------------------------------------------------------------------------------
 
 
-def references(session: Session, root: Area) -> dict[str, list[Area]]:
-    """Return the areas of a branch by what may name them: "村", "乡镇/村" and so on upwards."""
-    found: dict[str, list[Area]] = defaultdict(list)
-    names: dict[int, tuple[str, ...]] = {}
-    for area in load_branch(session, root):
-        names[area.id] = (*names.get(area.parent_id or 0, ()), area.name)
-        for first in range(len(names[area.id])):
-            found[_STEP.join(names[area.id][first:])].append(area)
+def references(tree: Tree) -> dict[str, list[Place]]:
+    """Return the areas of a survey by what may name them: "村", "乡镇/村" and so on upwards."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    names: dict[str, tuple[str, ...]] = {}
+    for place in tree.places.values():
+        above = place.path.removesuffix(f"{place.id}{_STEP}")
+        names[place.path] = (*names.get(above, ()), place.name)
+        for first in range(len(names[place.path])):
+            found[_STEP.join(names[place.path][first:])].append(place)
     return found
 
 
-def shortest_references(session: Session, root: Area) -> list[str]:
-    """Return for each area of a branch the shortest name that names no other."""
+def shortest_references(tree: Tree) -> list[str]:
+    """Return for each area of a survey the shortest name that names no other."""
     shortest: dict[int, str] = {}
-    for name, (area, *others) in references(session, root).items():
+    for name, (area, *others) in references(tree).items():
         if not others and len(name) < len(shortest.get(area.id, name + _STEP)):
             shortest[area.id] = name
     return list(shortest.values())
@@ -169,19 +169,23 @@ def plan_import(
     survey: Survey,
     mapping: ColumnMapping,
     rows: Sequence[Row],
-    default: Area,
+    default: int,
     keys: Keys,
 ) -> Plan:
     """Check every row of a table; nothing is stored.
 
-    Rows without an area of their own belong to `default`. Raises `Problem` for more rows than can
-    be stored while residents wait, or when the survey takes none.
+    Rows without an area of their own belong to the one with the id `default`. Raises `NotFound`
+    when the survey has no such area, and `Problem` for more rows than can be stored while
+    residents wait, or when the survey takes none.
     """
     ensure_taken(survey)
     if len(rows) > MOST_ROWS:
         raise Problem(_("一次最多导入 %(most)s 份答卷，请分成几个文件。", most=MOST_ROWS))
     questionnaire = collecting.load_questionnaire(session, survey.questionnaire.digest)
-    reader = _Reader(survey, questionnaire, mapping, references(session, survey.area), default)
+    tree = tree_of(session, survey)
+    if default not in tree.places:
+        raise NotFound
+    reader = _Reader(survey, questionnaire, mapping, references(tree), tree.places[default])
     faults: dict[int, list[Sentence]] = {}
     checked: dict[bytes, Checked] = {}
     for row in rows:
@@ -225,8 +229,8 @@ class _Reader:
         survey: Survey,
         questionnaire: Questionnaire,
         mapping: ColumnMapping,
-        places: Mapping[str, Sequence[Area]],
-        default: Area,
+        places: Mapping[str, Sequence[Place]],
+        default: Place,
     ) -> None:
         self._survey, self._questionnaire, self._mapping = survey, questionnaire, mapping
         self._places, self._default = places, default
@@ -254,7 +258,7 @@ class _Reader:
             return [*faults, *self._sentences(row, invalid)]
         return faults or Checked(row, row_hash, area.id, sheet)
 
-    def _area(self, row: Row) -> tuple[Area, Sentence | None]:
+    def _area(self, row: Row) -> tuple[Place, Sentence | None]:
         name = row.cells.get(self._mapping.area, "") if self._mapping.area else ""
         if not name:
             return self._default, None

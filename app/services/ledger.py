@@ -34,7 +34,7 @@ from app.errors import InvalidInput, Problem, Sentence
 from app.errors import say as _
 from app.formats import date_of
 from app.models import Area, Batch, Card, CardEvent, CardState, Channel, Submission, Survey
-from app.services.areas import within
+from app.services.survey_areas import in_reach
 
 LONGEST_SERIALS = 2000
 _EVENTS_SHOWN = 50
@@ -164,6 +164,13 @@ def release(session: Session, batch: Batch, stamp: Stamp, ranges: Sequence[Range
     From then on they can be answered; those that left before stay as they are.
     """
     move(session, batch, ranges or [(1, batch.size)], CardState.PRINTED, stamp)
+
+
+def issue_all(session: Session, batch: Batch, stamp: Stamp) -> Moved:
+    """Release a new batch and issue every card of it to its holder. Raises as `move` does."""
+    release(session, batch, stamp)
+    handover = Handover(holder=batch.holder)
+    return move(session, batch, [(1, batch.size)], CardState.ISSUED, stamp, handover)
 
 
 def move(
@@ -353,7 +360,7 @@ def load_ledger(session: Session, survey: Survey, branch: Area, today: date) -> 
     by_area: dict[int, Tally] = {}
     total = Tally("", sum(batch.size for batch in batches.values()))
     for batch in batches.values():
-        by_area.setdefault(batch.area_id, Tally(batch.area.name)).made += batch.size
+        by_area.setdefault(batch.area_id, Tally(batch.area_name)).made += batch.size
     for number, holder, state, count in _counts(session, batches):
         batch = batches[number]
         name = holder or batch.holder
@@ -378,7 +385,7 @@ def _batches(session: Session, survey: Survey, branch: Area) -> Sequence[Batch]:
     return session.scalars(
         select(Batch)
         .join(Batch.area)
-        .where(Batch.survey_id == survey.id, within(branch))
+        .where(Batch.survey_id == survey.id, in_reach(Batch.survey_id, branch))
         .options(joinedload(Batch.area))
         .order_by(Batch.id)
     ).all()

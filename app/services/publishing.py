@@ -20,10 +20,12 @@ from app.models import (
     Slip,
     SlipState,
     Survey,
+    SurveyArea,
     SurveyState,
 )
 from app.services.areas import within
 from app.services.retention import mix
+from app.services.survey_areas import freeze, in_reach, tree_of
 from surveys.questionnaire import Questionnaire
 from surveys.reading import digest, dump_json
 
@@ -101,13 +103,20 @@ def make_survey(
     session.add(survey)
     session.flush()
     _publish_notice(session, survey, plan.notice, 1)
-    below = session.scalars(select(Area).where(Area.parent_id == area.id).order_by(Area.id))
+    complete_posters(session, survey)
+    return survey
+
+
+def complete_posters(session: Session, survey: Survey) -> None:
+    """Make the poster links that a survey lacks: its own area's and its towns'."""
+    has = set(session.scalars(select(Poster.area_id).where(Poster.survey_id == survey.id)))
+    tree = tree_of(session, survey)
     session.add_all(
         Poster(slug=secrets.token_urlsafe(9), survey_id=survey.id, area_id=place.id)
-        for place in (area, *below)
+        for place in (tree.root, *tree.towns)
+        if place.id not in has
     )
     session.flush()
-    return survey
 
 
 def correct_notice(
@@ -168,7 +177,10 @@ _MOVES = {
 
 
 def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
-    """Open, pause or close a survey. Raises `Problem` when it cannot go there from its state."""
+    """Open, pause or close a survey; from its opening on it keeps its areas as they are now.
+
+    Raises `Problem` when it cannot go there from its state.
+    """
     before = survey.state
     if to is SurveyState.OPEN and _notice_faults(_plan_of(survey.notice)):
         raise Problem(_("给群众看的说明还不完整，请先补全再开放。"))
@@ -181,6 +193,9 @@ def move_survey(session: Session, survey: Survey, to: SurveyState) -> None:
     )
     if not moved:
         raise Problem(_("这次调查现在的状态不能这样变更，请刷新页面查看。"))
+    if before is SurveyState.DRAFT:
+        freeze(session, survey)
+        complete_posters(session, survey)
     if to is SurveyState.CLOSED:
         _refuse_unsettled(session, survey)
         mix(session, survey)
@@ -259,7 +274,12 @@ def find_poster_in(session: Session, survey: Survey, poster_id: int, branch: Are
 
 
 def _posters_in(branch: Area) -> Select[Poster]:
-    query = select(Poster).join(Poster.area).where(within(branch)).order_by(Poster.id)
+    query = (
+        select(Poster)
+        .join(Poster.area)
+        .where(in_reach(Poster.survey_id, branch))
+        .order_by(Poster.id)
+    )
     return query.options(joinedload(Poster.area))
 
 
@@ -276,7 +296,9 @@ def _surveys() -> Select[Survey]:
 def _reaching(branch: Area) -> Select[Survey]:
     ancestors = [int(step) for step in branch.path.strip("/").split("/")]
     inside = within(branch)
-    return _surveys().where(inside | Survey.area_id.in_(ancestors))
+    # Whoever was moved out of a survey's area since still looks after the cards there.
+    known = select(SurveyArea.survey_id).where(SurveyArea.area_id == branch.id)
+    return _surveys().where(inside | Survey.area_id.in_(ancestors) | Survey.id.in_(known))
 
 
 def _check_plan(plan: SurveyPlan) -> None:

@@ -28,7 +28,6 @@ from app.errors import Problem
 from app.errors import say as _
 from app.formats import channel_name
 from app.models import Area, Channel, FreeText, Origin, Submission, Survey
-from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
 from app.services.inclusion import (
@@ -40,6 +39,7 @@ from app.services.inclusion import (
 )
 from app.services.retention import SMALLEST_GROUP
 from app.services.seals import Stand, load_stand
+from app.services.survey_areas import Place, Tree, in_reach, tree_of
 from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
@@ -50,17 +50,17 @@ class Evidence:
     """The submissions of one survey that count as a frame, with what is needed to read them.
 
     `towns` are the areas directly below the survey's own; a submission from a village counts in
-    its town. `channels` counts the submissions by channel. `external` holds what other sources
-    counted, which is never mixed with these submissions. `everything` has also what review keeps
-    out by the rule `inclusion`; `aside` are the keys of what was set aside, kept out or not.
-    `stand` says whether all this is sealed.
+    its town, as they lay when the survey was opened. `channels` counts the submissions by channel.
+    `external` holds what other sources counted, which is never mixed with these submissions.
+    `everything` has also what review keeps out by the rule `inclusion`; `aside` are the keys of
+    what was set aside, kept out or not. `stand` says whether all this is sealed.
     """
 
     survey: Survey
     questionnaire: Questionnaire
     frame: pd.DataFrame
     design: Design
-    towns: tuple[Area, ...]
+    towns: tuple[Place, ...]
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
@@ -88,11 +88,11 @@ class MeasureResult:
 def load_evidence(session: Session, survey: Survey) -> Evidence:
     """Read the submissions of a survey, and which of them count."""
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
-    towns = tuple(children_of(session, survey.area))
+    tree = tree_of(session, survey)
     rule = load_inclusion(session, survey.id)
     columns = is_counted(rule).label("counts"), is_set_aside().label("aside")
     stored = session.execute(_submissions(survey).add_columns(*columns).where(is_kept())).all()
-    rows = [_submission_row(each, survey, towns) for each in stored]
+    rows = [_submission_row(each, tree) for each in stored]
     everything = build_frame(questionnaire, rows)
     counts = pd.Series([row.counts for row in stored], dtype="bool")
     frame = everything[counts].reset_index(drop=True)
@@ -103,7 +103,7 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
         questionnaire=questionnaire,
         frame=frame,
         design=design,
-        towns=towns,
+        towns=tree.towns,
         channels=dict(channels),
         replayed=sum(row.origin is Origin.REPLAYED and row.counts for row in stored),
         external=load_figures(session, survey),
@@ -116,28 +116,28 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
 
 def load_withdrawn(session: Session, evidence: Evidence) -> list[SubmissionRow]:
     """Read the submissions of a survey that were withdrawn together with their import."""
+    tree = tree_of(session, evidence.survey)
     stored = session.execute(_submissions(evidence.survey).where(~is_kept()))
-    return [_submission_row(each, evidence.survey, evidence.towns) for each in stored]
+    return [_submission_row(each, tree) for each in stored]
 
 
 def _submissions(survey: Survey) -> Select[Any]:
     return (
         select(
             Submission.key,
-            Area.path,
+            Submission.area_id,
             Submission.channel,
             Submission.batch_id,
             Submission.answers,
             Submission.origin,
         )
-        .join(Area, Area.id == Submission.area_id)
         .where(Submission.survey_id == survey.id)
         .order_by(Submission.key)
     )
 
 
-def _submission_row(stored: Row[Any], survey: Survey, towns: Sequence[Area]) -> SubmissionRow:
-    town = town_of(stored.path, survey.area, towns)
+def _submission_row(stored: Row[Any], tree: Tree) -> SubmissionRow:
+    town = tree.town_of(stored.area_id)
     return SubmissionRow(
         str(stored.key), town, stored.channel.value, stored.batch_id, stored.answers
     )
@@ -170,14 +170,14 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
     which of them one person wrote can be seen. One more is returned than a page holds if there is.
     """
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
-    towns = tuple(children_of(session, survey.area))
-    named = _nameable(session, survey, towns)
+    tree = tree_of(session, survey)
+    named = _nameable(session, survey, tree)
     rows = session.execute(
-        select(FreeText.question_id, FreeText.text, Area.path)
+        select(FreeText.question_id, FreeText.text, Submission.area_id)
         .join(Submission, Submission.key == FreeText.submission_key)
         .join(Area, Area.id == Submission.area_id)
         .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
-        .where(FreeText.text.is_not(None), within(branch))
+        .where(FreeText.text.is_not(None), in_reach(Submission.survey_id, branch))
         .order_by(FreeText.digest)
         .offset(start)
         .limit(TEXTS_ON_A_PAGE + 1)
@@ -186,27 +186,26 @@ def load_texts(session: Session, survey: Survey, branch: Area, start: int) -> Se
         WrittenText(
             questionnaire.question(question.partition(".")[0]).text,
             text or "",
-            named.get(town_of(path, survey.area, towns)),
+            named.get(tree.town_of(area_id)),
         )
-        for question, text, path in rows
+        for question, text, area_id in rows
     ]
 
 
-def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[int, str]:
+def _nameable(session: Session, survey: Survey, tree: Tree) -> dict[int, str]:
     """Return the towns, by id, that may stand beside a text: none has few answers.
 
     Nor may the towns left out have few together, or a text without a town would name them.
     """
-    paths = session.execute(
-        select(Area.path, func.count())
-        .join(Submission, Submission.area_id == Area.id)
+    by_area = session.execute(
+        select(Submission.area_id, func.count())
         .where(Submission.survey_id == survey.id, is_counted(load_inclusion(session, survey.id)))
-        .group_by(Area.path)
+        .group_by(Submission.area_id)
     )
     counts: Counter[int] = Counter()
-    for path, count in paths:
-        counts[town_of(path, survey.area, towns)] += count
-    named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
+    for area_id, count in by_area:
+        counts[tree.town_of(area_id)] += count
+    named = {town.id: town.name for town in tree.towns if counts[town.id] >= SMALLEST_GROUP}
     left_out = sum(count for town, count in counts.items() if town not in named)
     return {} if 0 < left_out < SMALLEST_GROUP else named
 
@@ -322,11 +321,6 @@ def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
         return estimate_options(evidence.frame, measure, evidence.design)
     except NobodyAnswered:
         return ()
-
-
-def town_of(path: str, root: Area, towns: Sequence[Area]) -> int:
-    """Return the town in which an area lies; of the survey's own area, that one."""
-    return next((town.id for town in towns if path.startswith(town.path)), root.id)
 
 
 def _design(channels: Counter[str]) -> Design:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Update,
     and_,
     distinct,
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from app.models import (
     Batch,
     Card,
+    CardEvent,
     CardState,
     FreeText,
     Keying,
@@ -33,7 +35,15 @@ from app.models import (
 )
 
 # Tables whose files tell more than their rows: what was erased, and in what order it came in.
-TABLES = ("cards", "submissions", "free_texts", "slips", "keyings", "keying_differences")
+TABLES = (
+    "cards",
+    "submissions",
+    "free_texts",
+    "slips",
+    "keyings",
+    "keying_differences",
+    "card_events",
+)
 # Of fewer answers than this, one is too easily somebody's (SECURITY.md, "Anonymity").
 SMALLEST_GROUP = 5
 _OF_SLIP = and_(
@@ -53,6 +63,7 @@ class Erasure:
     durations: int
     batches: int
     slips: int
+    notes: int
 
     def counts(self) -> dict[str, int]:
         """Return the figures that are reported and put on record."""
@@ -62,6 +73,7 @@ class Erasure:
             "durations": self.durations,
             "batches": self.batches,
             "slips": self.slips,
+            "notes": self.notes,
         }
 
 
@@ -92,6 +104,7 @@ def count_due(session: Session, notice: Notice) -> Erasure:
             _durations(notice),
             _small_batches(notice),
             _unsettled(notice),
+            _notes(notice),
         )
     )
     return Erasure(session.scalars(query).one(), notice.number, *counts)
@@ -101,8 +114,9 @@ def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     """Erase what was answered under this notice and could tell who answered.
 
     Texts with their salts, how long answering took, the batch where it had few answers, and what
-    was keyed from paper and never settled; the coded answers, the hour and the area stay, and with
-    them every count. Returns None when somebody else did it meanwhile.
+    was keyed from paper and never settled; with the current notice also what staff wrote about
+    cards: to whom, where and why. The coded answers, the hour, the area and who did what with
+    which cards stay, and with them every count. Returns None when somebody else did it meanwhile.
     """
     claim = (
         update(Notice)
@@ -123,6 +137,10 @@ def erase(session: Session, notice: Notice, now: datetime) -> Erasure | None:
     unsettled = select(Slip.number).where(_OF_SLIP, *_unsettled(notice)).exists()
     _change(session, update(Keying).where(unsettled).values(typed=None))
     _change(session, update(Slip).where(*_unsettled(notice)).values(state=SlipState.ERASED))
+    notes = update(CardEvent).where(*_notes(notice))
+    _change(session, notes.values(holder="", place="", reason=""))
+    holders = update(Card).where(Card.batch_id.in_(_batches(notice)), Card.holder.is_not(None))
+    _change(session, holders.values(holder=None))
     return found
 
 
@@ -223,6 +241,17 @@ def _unsettled(notice: Notice) -> Conditions:
         Slip.notice_number == notice.number,
         Slip.state.in_((SlipState.AWAITING, SlipState.DIFFERING)),
     )
+
+
+def _batches(notice: Notice) -> Select[int]:
+    """Return the batches of the survey whose current notice this is; of an older one, none."""
+    current = (Survey.id == notice.survey_id) & (Survey.notice_number == notice.number)
+    return select(Batch.id).join(Survey, Survey.id == Batch.survey_id).where(current)
+
+
+def _notes(notice: Notice) -> Conditions:
+    written = CardEvent.holder + CardEvent.place + CardEvent.reason
+    return CardEvent.batch_id.in_(_batches(notice)), written != ""
 
 
 def _change(session: Session, statement: Update) -> None:

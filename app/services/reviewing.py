@@ -19,7 +19,6 @@ from app.errors import InvalidInput, NotFound, Problem, Sentence
 from app.errors import say as _
 from app.formats import BEIJING
 from app.models import (
-    Area,
     Channel,
     Origin,
     Review,
@@ -29,12 +28,11 @@ from app.models import (
     Submission,
     Survey,
 )
-from app.services.areas import children_of
 from app.services.collecting import load_questionnaire
 from app.services.inclusion import is_current, is_kept
 from app.services.once import add_once
-from app.services.results import town_of
 from app.services.retention import SMALLEST_GROUP
+from app.services.survey_areas import tree_of
 from surveys.questionnaire import Question, QuestionKind, Questionnaire
 
 RECORDS_ON_A_PAGE = 50
@@ -120,31 +118,30 @@ def load_case(session: Session, survey: Survey, keys: Keys) -> Case:
     Replayed answers are nobody's, and what was withdrawn with its import may have come again.
     """
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
-    towns = tuple(children_of(session, survey.area))
-    stored = session.execute(
-        select(Submission, Area.path)
-        .join(Area, Area.id == Submission.area_id)
+    tree = tree_of(session, survey)
+    stored = session.scalars(
+        select(Submission)
         .where(Submission.survey_id == survey.id, is_kept())
         .where(Submission.origin == Origin.COLLECTED)
         .order_by(Submission.key)
     ).all()
     reviews = _current_reviews(session, survey)
-    town_names = {area.id: area.name for area in (survey.area, *towns)}
-    asked_by = {row.interviewer_id for row, _path in stored if row.interviewer_id is not None}
+    town_names = {place.id: place.name for place in (tree.root, *tree.towns)}
+    asked_by = {row.interviewer_id for row in stored if row.interviewer_id is not None}
     query = select(Staff.id, Staff.name).where(Staff.id.in_(asked_by))
     names = {number: name for number, name in session.execute(query)}  # noqa: C416 - rows, not pairs
     rows = [
         SubmissionRow(
             str(row.key),
-            town_of(path, survey.area, towns),
+            tree.town_of(row.area_id),
             row.channel.value,
             row.batch_id,
             row.answers,
         )
-        for row, path in stored
+        for row in stored
     ]
     frame = build_frame(questionnaire, rows)
-    about = quality.lay_out_circumstances(_circumstance(row) for row, _path in stored)
+    about = quality.lay_out_circumstances(_circumstance(row) for row in stored)
     compared = quality.compare_interviewers(frame, about, _measured(questionnaire), _SEED)
     found = (
         quality.too_fast(frame, about, questionnaire),
@@ -161,11 +158,11 @@ def load_case(session: Session, survey: Survey, keys: Keys) -> Case:
     described = _described(
         {
             row.key: (row.channel, row.area, submission.interviewer_id)
-            for row, (submission, _path) in zip(rows, stored, strict=True)
+            for row, submission in zip(rows, stored, strict=True)
         }
     )
     records = []
-    for submission, _path in stored:
+    for submission in stored:
         key = str(submission.key)
         channel, town, interviewer = described[key]
         records.append(

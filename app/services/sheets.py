@@ -108,7 +108,7 @@ def serials_sheet(batch: Batch) -> Sheet:
     """Return a table for the holder: a row for each card, to be filled in, and never a code."""
     headings = [_("批次"), _("片区"), _("编号"), _("发给谁、放在何处"), _("日期"), _("收回")]
     rows = [
-        [batch.id, batch.area.name, f"{serial:06d}", None, None, None]
+        [batch.id, batch.area_name, f"{serial:06d}", None, None, None]
         for serial in range(1, batch.size + 1)
     ]
     return Sheet(_("编号表"), headings, rows)
@@ -117,7 +117,7 @@ def serials_sheet(batch: Batch) -> Sheet:
 def draw_poster(poster: Poster, survey: Survey, paper: Paper, settings: Settings) -> bytes:
     """Draw a poster and read its code back. Raises `CannotPrint` and `Unavailable`."""
     url = f"{settings.base_url}/p/{poster.slug}"
-    heading = SheetHeading(survey.title, poster.area.name, "", survey.notice.contact)
+    heading = SheetHeading(survey.title, poster.area_name, "", survey.notice.contact)
     pdf = printing.poster(url, heading, paper, settings.font)
     proofread(pdf, printing.poster_spots(url, paper))
     return pdf
@@ -129,4 +129,4 @@ def _face(batch: Batch, serial: int, settings: Settings) -> CardFace:
 
 
 def _heading(batch: Batch, survey: Survey) -> SheetHeading:
-    return SheetHeading(survey.title, batch.area.name, str(batch.id), survey.notice.contact)
+    return SheetHeading(survey.title, batch.area_name, str(batch.id), survey.notice.contact)

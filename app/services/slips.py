@@ -33,8 +33,8 @@ from app.models import (
     Survey,
 )
 from app.services import collecting
-from app.services.areas import within
 from app.services.importing import ensure_taken, imported_area
+from app.services.survey_areas import Place, in_reach
 from surveys.answers import AnswerSheet, asked_questions
 from surveys.keying import Typed, controls, read, write
 from surveys.questionnaire import QuestionKind, Questionnaire
@@ -100,7 +100,7 @@ class Entry:
     """
 
     key: uuid.UUID
-    area: Area
+    area: Place
     number: str
     notice_number: int
     sheet: AnswerSheet
@@ -404,7 +404,7 @@ def count_slips(session: Session, survey: Survey, branch: Area) -> dict[SlipStat
     query = (
         select(Slip.state, func.count())
         .join(Area, Area.id == Slip.area_id)
-        .where(Slip.survey_id == survey.id, within(branch))
+        .where(Slip.survey_id == survey.id, in_reach(Slip.survey_id, branch))
         .group_by(Slip.state)
     )
     found = Counter({state: count for state, count in session.execute(query)})  # noqa: C416 - rows
@@ -529,7 +529,11 @@ def _of_slip(table: type[Keying] | type[KeyingDifference]) -> ColumnElement[bool
 
 
 def _slips_in(survey: Survey, branch: Area) -> Select[Slip]:
-    query = select(Slip).join(Slip.area).where(Slip.survey_id == survey.id, within(branch))
+    query = (
+        select(Slip)
+        .join(Slip.area)
+        .where(Slip.survey_id == survey.id, in_reach(Slip.survey_id, branch))
+    )
     return query.options(contains_eager(Slip.area))
 
 

@@ -12,8 +12,8 @@ from app.errors import InvalidInput, Sentence
 from app.errors import say as _
 from app.formats import BEIJING, date_of
 from app.models import Area, Channel, Origin, Submission, Survey, Target
-from app.services.areas import within
 from app.services.inclusion import is_counted, load_inclusion
+from app.services.survey_areas import Tree, in_reach, tree_of
 
 LARGEST_TARGET = 1_000_000
 _INSERT: dict[str, Callable[..., sqlite.Insert | postgresql.Insert]] = {
@@ -35,6 +35,16 @@ class Progress:
     today: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many answer sheets came from one area by one channel, and how many of them today."""
+
+    area_id: int
+    channel: Channel
+    done: int
+    today: int
+
+
 def set_target(
     session: Session, survey: Survey, area: Area, channel: Channel, number: int
 ) -> int | None:
@@ -45,7 +55,7 @@ def set_target(
     faults: dict[str, Sentence] = {}
     if not 0 <= number <= LARGEST_TARGET:
         faults["number"] = _("目标应在 0 到 %(most)s 之间。", most=LARGEST_TARGET)
-    if not area.path.startswith(survey.area.path):
+    if area.id not in tree_of(session, survey).places:
         faults["area"] = _("这个片区不在本次调查的范围内。")
     if faults:
         raise InvalidInput(faults)
@@ -66,30 +76,44 @@ def load_progress(
     targets = session.scalars(
         select(Target)
         .join(Target.area)
-        .where(Target.survey_id == survey.id, within(branch))
+        .where(Target.survey_id == survey.id, in_reach(Target.survey_id, branch))
         .options(joinedload(Target.area))
-        .order_by(Area.path, Target.channel)
+        .order_by(Target.area_id, Target.channel)
     ).all()
+    if not targets:
+        return []
     today = date_of(now)
-    return [_progress(session, survey, target, today) for target in targets]
+    tree, counts = tree_of(session, survey), _counts(session, survey, today)
+    place_of = {area_id: number for number, area_id in enumerate(tree.places)}
+    in_order = sorted(targets, key=lambda target: place_of.get(target.area_id, len(place_of)))
+    return [_progress(survey, target, tree, counts, today) for target in in_order]
 
 
-def _progress(session: Session, survey: Survey, target: Target, today: date) -> Progress:
+def _counts(session: Session, survey: Survey, today: date) -> Sequence[_Count]:
+    """Count what came in, by area and channel, in all and since this morning."""
     this_morning = datetime.combine(today, time(), BEIJING)
     is_today = case((Submission.received_hour >= this_morning, 1), else_=0)
     query = (
-        select(func.count(), func.coalesce(func.sum(is_today), 0))
-        .select_from(Submission)
-        .join(Area, Area.id == Submission.area_id)
+        select(Submission.area_id, Submission.channel, func.count(), func.sum(is_today))
         .where(
             Submission.survey_id == survey.id,
             is_counted(load_inclusion(session, survey.id)),
             Submission.origin == Origin.COLLECTED,
-            Submission.channel == target.channel,
-            within(target.area),
         )
+        .group_by(Submission.area_id, Submission.channel)
     )
-    done, done_today = session.execute(query).one()
+    return [_Count(*row) for row in session.execute(query)]
+
+
+def _progress(
+    survey: Survey, target: Target, tree: Tree, counts: Sequence[_Count], today: date
+) -> Progress:
+    mine = [
+        count
+        for count in counts
+        if count.channel is target.channel and tree.is_below(count.area_id, target.area_id)
+    ]
+    done, done_today = sum(one.done for one in mine), sum(one.today for one in mine)
     days = max((date_of(survey.closes_at) - today).days + 1, 1)
     missing = max(target.number - (done - done_today), 0)
     return Progress(target, done, done_today, -(-missing // days))

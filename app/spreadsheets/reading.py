@@ -85,6 +85,26 @@ def read_table(content: bytes, name: str, wanted: Sequence[Column]) -> Table:
     return Table(found, tuple(text for text in ignored if text))
 
 
+def read_headings(content: bytes, name: str) -> tuple[str, ...]:
+    """Return the headings of an uploaded .xlsx or .csv file, in order.
+
+    Where they stand is not known: of the first rows, the one with the most different texts has
+    them. Raises `TableRefused` and `Unavailable` as `read_table` does.
+    """
+    result = _opened(content, _kind(content, name))
+    if "refused" in result:
+        raise TableRefused([_refusal(result["refused"], result["row"])])
+    first = [cells for _number, cells in result["rows"][:_TITLE_ROWS]]
+    found = [
+        tuple(dict.fromkeys(cell for cell in cells if isinstance(cell, str) and cell.strip()))
+        for cells in first
+    ]
+    headings = max(found, key=len, default=())
+    if not headings:
+        raise TableRefused([_("文件里没有表头。")])
+    return headings
+
+
 def _kind(content: bytes, name: str) -> str:
     """Return what the file is, if its ending and its first bytes say the same."""
     if len(content) > LARGEST_FILE:

@@ -31,6 +31,7 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "batch_id": zone.batch,
         "poster_id": poster,
         "staff_id": fieldworker,
+        "area_id": zone.towns[0],
         "import_id": 1,
         "rate_id": 1,
         "revision": 1,

@@ -368,4 +368,4 @@ def test_the_command_names_every_fault(
 def test_one_area_added_by_command_is_on_record(app: Flask, flask: Callable[..., Result]) -> None:
     flask("areas", "add", "某村", "--parent", "忠门镇")
     assert acts(app)[0][0] == "area_added"
-    assert acts(app)[0][2] == {"name": "某村"}
+    assert acts(app)[0][2] == {"title": "某村"}

@@ -138,3 +138,32 @@ _SUBMISSION = (
     " ('0123456789abcdef0123456789abcdef', 1, 1, AREA, 'paper', 'collected',"
     " '2026-02-01 00:00:00', 'valid', '{}', 'd', 'r')"
 )
+
+
+def test_a_survey_from_before_keeps_the_areas_of_today(alembic: Alembic) -> None:
+    alembic.upgrade("1795391000")
+    survey = (
+        "INSERT INTO surveys (id, title, questionnaire_id, area_id, state, opens_at, closes_at)"
+        " VALUES ({}, '调查', 1, {}, '{}', '2026-01-01 00:00:00+00:00',"
+        " '2026-12-31 16:30:00+00:00')"
+    )
+    with transaction() as session:
+        for number, path, name in ((1, "1/", "县"), (2, "1/2/", "镇"), (3, "3/", "别县")):
+            area = "INSERT INTO areas (id, name, path) VALUES ({}, '{}', '{}')"
+            session.connection().exec_driver_sql(area.format(number, name, path))
+        session.connection().exec_driver_sql(_BEFORE_NOTICES[0])
+        for given in ((1, 1, "open"), (2, 2, "closed"), (3, 1, "draft"), (4, 3, "paused")):
+            session.connection().exec_driver_sql(survey.format(*given))
+    alembic.upgrade("1795391001")
+    with reading() as session:
+        kept = session.execute(
+            text("SELECT survey_id, area_id, path, name FROM survey_areas ORDER BY 1, 2")
+        )
+        assert [tuple(row) for row in kept] == [
+            (1, 1, "1/", "县"),
+            (1, 2, "1/2/", "镇"),
+            (2, 2, "1/2/", "镇"),
+            (4, 3, "3/", "别县"),
+        ]
+    alembic.downgrade("1795391000")
+    assert "survey_areas" not in tables()

@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from app.db import reading, transaction
-from app.models import Area, AuditEntry, Channel
+from app.models import AuditEntry, Channel, SurveyArea
 from app.spreadsheets.writing import Percent, Sheet, csv_bytes, file_name, xlsx
 from tests.conftest import Page, Visitor, Zone, add_submissions, answers, change_survey
 
@@ -275,7 +275,8 @@ def test_hostile_titles_leave_names_and_cells_harmless(
 ) -> None:
     change_survey(app, answered.survey, title=f"=cmd|' /C calc'!A0{HOSTILE}")
     with app.app_context(), transaction() as session:
-        session.get_one(Area, answered.towns[0]).name = "＝HYPERLINK(1)"
+        key = answered.survey, answered.towns[0]
+        session.get_one(SurveyArea, key).name = "＝HYPERLINK(1)"
     page = evaluator.get(f"/desk/surveys/{answered.survey}/rates.csv")
     disposition = page.response.headers["Content-Disposition"]
     assert f"filename=rates-{answered.survey}.csv" in disposition.replace('"', "")

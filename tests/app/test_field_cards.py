@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.config import Keys
 from app.db import reading
-from app.models import AuditEntry, Batch, Printout
+from app.models import Area, AuditEntry, Batch, Printout
 from app.services import printing, sheets
 from app.services.cards import find_batch
 from app.services.codes import in_fours
@@ -122,11 +122,23 @@ def test_a_batch_that_cannot_be_made_says_why(
     assert snapshot(app) == before
 
 
-def test_an_area_outside_the_survey_is_refused(app: Flask, evaluator: Visitor, here: Zone) -> None:
-    change_survey(app, here.survey, area_id=here.towns[1])
-    sent = {"area": str(here.towns[2]), "size": "3", "holder": "村委会"}
-    page = evaluator.fill(f"/field/surveys/{here.survey}", status=422, **sent)
-    assert "这个片区不在本次调查的范围内。" in page.errors
+def test_an_area_outside_the_survey_is_refused(
+    app: Flask, administrator: Visitor, fieldworker: Visitor, here: Zone
+) -> None:
+    """A village that came after the survey was opened: not offered, and refused if sent."""
+    administrator.fill(f"/desk/areas/{here.towns[0]}/add", name="新村")
+    with app.app_context(), reading() as session:
+        village = session.scalars(select(Area.id).where(Area.name == "新村")).one()
+    path, before = f"/field/surveys/{here.survey}", snapshot(app)
+    assert "新村" not in fieldworker.get(path).html.all("select", name="area")[0].text
+    page = fieldworker.fill(path, status=422, area=str(village), size="3", holder="村委会")
+    assert page.errors
+    assert not page.errors.isascii(), "an error in English"
+    made = app.test_cli_runner().invoke(
+        args=["cards", "make", str(here.survey), "新村", "3", "--holder", "村委会"]
+    )
+    assert "这个片区不在本次调查的范围内。" in made.output
+    assert snapshot(app) == before
 
 
 def test_a_sheet_holds_every_card_and_each_opens_the_form(

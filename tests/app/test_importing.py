@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import pytest
@@ -165,6 +166,32 @@ def test_a_preview_that_is_sent_twice_stores_once(
     confirm(evaluator, here, page)
     assert "没有新的答卷" in confirm(evaluator, here, page, status=400).text
     assert len(submissions(app, here.survey)) == 1
+
+
+def test_two_at_once_store_each_sheet_once_and_the_later_is_told(
+    app: Flask, evaluator: Visitor, here: Zone, sheets: Sheets
+) -> None:
+    rows = [sheets.row(str(number)) for number in range(1, 41)]
+    page = upload(evaluator, here, workbook(sheets.names, rows))
+    path, token = f"{home(here)}/confirm", evaluator.client.get_cookie("staff")
+    assert token is not None
+    fields = page.fields(path)
+
+    def send(_turn: int) -> tuple[int, str]:
+        client = app.test_client()
+        client.set_cookie("staff", token.value, secure=True)
+        headers = {"Referer": "https://localhost/"}
+        answer = client.post(f"https://localhost{path}", data=fields, headers=headers)
+        return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(4) as pool:
+        (first, _moved), *others = sorted(pool.map(send, range(4)))
+    assert first == 303
+    for status, text in others:
+        assert status == 400
+        assert "刚才有人导入了同样编号的答卷" in text or "没有新的答卷可以导入" in text
+    assert len(submissions(app, here.survey)) == 40
+    assert [made.stored for made in imports(app)] == [40]
 
 
 def test_other_answers_under_a_number_are_a_fault(
@@ -376,6 +403,56 @@ def test_a_mapping_says_what_it_lacks_and_loses_nothing(evaluator: Visitor, here
     assert kept.attributes["value"] == "满意程度"
     save_mapping(evaluator, here)
     assert "已经有这个名称" in save_mapping(evaluator, here, status=422).errors
+
+
+def send_sample(
+    visitor: Visitor, zone: Zone, content: bytes, name: str, *, status: int = 200
+) -> Page:
+    path = f"/desk/surveys/{zone.survey}/mappings/sample"
+    token = visitor.get(f"/desk/surveys/{zone.survey}/mappings/new").fields(path)
+    return visitor.post(path, {**token, "file": (io.BytesIO(content), name)}, status=status)  # type: ignore[dict-item]
+
+
+def test_headings_are_chosen_from_a_sample(app: Flask, evaluator: Visitor, here: Zone) -> None:
+    before, question = snapshot(app), headings(evaluator, here)[-1]
+    sample = f"热线月报\n工单号,所属乡镇,满意程度,{question}\nT1,东埔镇,很好,\n".encode()
+    page = send_sample(evaluator, here, sample, "gd.csv")
+    assert snapshot(app) == before
+    assert "读到 4 列" in page.text
+    (offered,) = page.html.all("select", name="column-q6")
+    texts = [option.text for option in offered.all("option")]
+    assert texts == ["没有这一列", "工单号", "所属乡镇", "满意程度", question]
+    path = f"/desk/surveys/{here.survey}/mappings/new"
+    fields = page.fields(path)
+    # What is called there as it is here is chosen already.
+    assert [name for name, value in fields.items() if value == [question]]
+    chosen = {"key": "工单号", "area": "所属乡镇", "column-q6": "满意程度"}
+    again = evaluator.post(path, {**fields, **chosen}, status=422)
+    assert "请填写来源的名称" in again.errors
+    kept = again.fields(path)
+    assert kept["column-q6"] == ["满意程度"]
+    saved = evaluator.post(path, {**kept, "name": "热线"})
+    mapping = saved.location.rpartition("=")[2]
+    table = f"工单号,所属乡镇,满意程度,{question}\nT1,东埔镇,满意,\n".encode()
+    confirm(evaluator, here, upload(evaluator, here, table, "gd.csv", mapping=mapping))
+    assert [one.answers["q6"] for one in submissions(app, here.survey)] == ["satisfied"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (b"a,b", "a.pdf", "只能读 .xlsx 或 .csv"),
+        (b"\n \n", "a.csv", "文件里没有表头"),
+        (b"", "a.csv", "文件是空的"),
+        (b"<script>alert(1)</script>,b\n", "a.csv", ""),
+    ],
+)
+def test_a_sample_that_cannot_be_read_says_why(
+    content: bytes, name: str, sentence: str, evaluator: Visitor, here: Zone
+) -> None:
+    page = send_sample(evaluator, here, content, name, status=422 if sentence else 200)
+    assert sentence in page.text
+    assert "<script>alert" not in page.body
 
 
 def test_a_mapping_of_another_zone_is_not_offered(

@@ -17,14 +17,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from app.config import Keys
 from app.db import reading, transaction
 from app.errors import CardSpent, InvalidInput, Problem
-from app.formats import date_of
-from app.models import AuditEntry, Batch, Card, CardEvent, CardState, Channel
+from app.formats import date_of, day
+from app.models import Area, AuditEntry, Batch, Card, CardEvent, CardState, Channel
 from app.services import cards, collecting, ledger, publishing, targets
 from app.services.collecting import ANSWERABLE
 from surveys.answers import check
@@ -239,6 +239,86 @@ def test_a_batch_is_made_with_its_last_day(app: Flask, fieldworker: Visitor, her
         newest = session.scalars(select(Batch).order_by(Batch.id.desc())).first()
     assert newest is not None
     assert newest.expires_at == today
+
+
+def test_a_last_day_is_moved_and_cards_are_again_what_they_were(
+    app: Flask, fieldworker: Visitor, visitor: Visitor, here: Zone
+) -> None:
+    visitor.open_form(f"/s/{here.codes[1]}")
+    register(fieldworker, here.batch, "6", "returned")
+    set_expiry(app, here.batch, days=-1)
+    before = card_states(app, here.batch)
+    visitor.get(f"/s/{here.codes[0]}", status=404)
+    path = f"/field/batches/{here.batch}"
+    later, today = str(date_of(NOW) + timedelta(days=3)), str(date_of(NOW))
+    fieldworker.fill(path, action=f"{path}/expiry", expires_at=later)
+    assert f"有效期至 {day(date_of(NOW) + timedelta(days=3))}" in fieldworker.get(path).text
+    assert card_states(app, here.batch) == before
+    visitor.submit(f"/s/{here.codes[0]}")
+    fieldworker.fill(path, action=f"{path}/expiry", expires_at=today)  # earlier again
+    fieldworker.fill(path, action=f"{path}/expiry", expires_at="")
+    assert "有效期至 " not in fieldworker.get(path).html.all("main")[0].all("p")[1].text
+    moved = [(action, after) for action, _object, after, _reason in acts(app)][1:]
+    assert moved == [
+        ("expiry_moved", {"expires_at": later}),
+        ("expiry_moved", {"expires_at": today}),
+        ("expiry_moved", {"expires_at": None}),
+    ]
+    assert differences(app) == []
+
+
+def test_a_last_day_that_cannot_be_says_why(
+    app: Flask, fieldworker: Visitor, outside_fieldworker: Visitor, here: Zone
+) -> None:
+    path = f"/field/batches/{here.batch}"
+    yesterday, later = (str(date_of(NOW) + timedelta(days=days)) for days in (-1, 5))
+    stale = fieldworker.get(path).fields(f"{path}/expiry")
+    before = snapshot(app)
+    page = fieldworker.post(f"{path}/expiry", {**stale, "expires_at": yesterday}, status=422)
+    assert "有效期不能早于今天。" in page.errors
+    outside_fieldworker.post(f"{path}/expiry", stale, status=400)  # another person's token
+    outside_fieldworker.get(path, status=404)
+    assert snapshot(app) == before
+    fieldworker.fill(path, action=f"{path}/expiry", expires_at=later)
+    same = fieldworker.post(f"{path}/expiry", {**stale, "expires_at": later}, status=409)
+    assert "刚才有人改过，还没有保存您的修改。" in same.text
+    assert f"现在的有效期是：{day(date_of(NOW) + timedelta(days=5))}" in same.text
+    fieldworker.post(f"{path}/expiry", same.fields(f"{path}/expiry"))
+
+
+def test_cards_are_issued_with_the_making(app: Flask, fieldworker: Visitor, here: Zone) -> None:
+    path = f"/field/surveys/{here.survey}"
+    fieldworker.fill(path, size="4", holder="陈村医", issue="y")
+    fieldworker.fill(path, size="3", holder="林村医")
+    with app.app_context(), reading() as session:
+        later, batch = session.scalars(select(Batch).order_by(Batch.id.desc()).limit(2)).all()
+        holders = session.scalars(select(Card.holder).where(Card.batch_id == batch.id)).all()
+    assert card_states(app, batch.id) == [CardState.ISSUED] * 4
+    assert set(holders) == {"陈村医"}
+    assert card_states(app, later.id) == [CardState.MADE] * 3
+    assert [(action, named) for action, named, _after, _reason in acts(app)] == [
+        ("batch_made", f"batch {batch.id}"),
+        ("cards_issued", f"batch {batch.id}"),
+        ("batch_made", f"batch {later.id}"),
+    ]
+    assert differences(app) == []
+
+
+def test_progress_takes_as_many_queries_for_many_targets_as_for_one(app: Flask, here: Zone) -> None:
+    def count(towns: tuple[int, ...]) -> int:
+        seen: list[str] = []
+        with app.app_context(), transaction() as session:
+            survey = publishing.find_survey(session, here.survey)
+            for town in towns:
+                for channel in Channel:
+                    targets.set_target(session, survey, session.get_one(Area, town), channel, 3)
+            connection = session.connection()
+            event.listen(connection, "before_cursor_execute", lambda *given: seen.append(given[2]))
+            found = targets.load_progress(session, survey, survey.area, NOW)
+            assert len(found) == len(towns) * len(Channel)
+            return len(seen)
+
+    assert count(here.towns[:1]) == count(here.towns)
 
 
 def set_expiry(app: Flask, batch: int, days: int) -> None:

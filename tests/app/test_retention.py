@@ -259,6 +259,50 @@ def files_hold(house: House, words: str) -> bool:
     return words.encode() in heap + statistics
 
 
+def test_what_staff_wrote_about_cards_is_erased_with_the_rest(
+    house: House, app: Flask, fieldworker: Visitor, here: Zone, retention: Retention
+) -> None:
+    path = f"/field/batches/{here.batch}"
+    sent = {"serials": "1-2", "act": "returned", "holder": "王二麻子", "place": "村口老槐树"}
+    fieldworker.fill(path, status=200, **sent, reason="说不识字")
+    again = {"serials": "1", "act": "issued", "holder": "李大嘴", "place": "村口老槐树"}
+    fieldworker.fill(path, status=200, **again)
+    before = fieldworker.get(f"/field/surveys/{here.survey}").text
+    assert "李大嘴" in fieldworker.get(path).text
+    make_due(app, here.survey)
+    dry = retention("run", "--dry-run")
+    assert "卡片登记的去向和理由 2 条" in dry
+    assert "李大嘴" in fieldworker.get(path).text
+    retention("run")
+    page = fieldworker.get(path).text
+    for words in ("王二麻子", "李大嘴", "村口老槐树", "说不识字"):
+        assert words not in page
+        if house.settings.database_url.startswith("sqlite") and words != "说不识字":
+            assert not files_hold(house, words)
+    # Who did what with which cards stays, and so do the counts.
+    assert "1-2 已收回 li" in page
+    assert fieldworker.get(f"/field/surveys/{here.survey}").text == before
+    assert acts(app, "texts_erased")[0].after == {
+        "notice": 1,
+        "texts": 0,
+        "durations": 0,
+        "batches": 0,
+        "notes": 2,
+    }
+
+
+def test_an_older_notice_takes_no_words_about_cards(
+    app: Flask, fieldworker: Visitor, evaluator: Visitor, here: Zone, retention: Retention
+) -> None:
+    sent = {"serials": "1", "act": "returned", "reason": "", "place": "村口老槐树"}
+    fieldworker.fill(f"/field/batches/{here.batch}", status=200, **sent)
+    notice = f"/desk/surveys/{here.survey}/notice"
+    evaluator.fill(notice, action=None, purpose="另一种用途")
+    make_due(app, here.survey, 1)
+    retention("run")
+    assert "村口老槐树" in fieldworker.get(f"/field/batches/{here.batch}").text
+
+
 def test_what_is_due_is_erased_and_every_count_stays(
     app: Flask, visitor: Visitor, asked: Asked, retention: Retention
 ) -> None:
@@ -278,7 +322,14 @@ def test_what_is_due_is_erased_and_every_count_stays(
         before.area_id,
     )
     (act,) = acts(app, "texts_erased")
-    assert act.after == {"notice": 1, "texts": 1, "durations": 1, "batches": 1, "slips": 0}
+    assert act.after == {
+        "notice": 1,
+        "texts": 1,
+        "durations": 1,
+        "batches": 1,
+        "slips": 0,
+        "notes": 0,
+    }
     # A phone that tries once more still gets its receipt, and erased words are not stored again.
     assert visitor.submit(asked[1], answers(wish=WISH), form).receipt == receipt
     assert [each.text for each in texts(app)] == [None]
@@ -318,7 +369,15 @@ def test_a_dry_run_only_says_so(
     assert json.loads(retention("run", "--dry-run", "--json")) == {
         "dry_run": True,
         "erased": [
-            {"survey": asked[0], "notice": 1, "texts": 1, "durations": 1, "batches": 1, "slips": 0}
+            {
+                "survey": asked[0],
+                "notice": 1,
+                "texts": 1,
+                "durations": 1,
+                "batches": 1,
+                "slips": 0,
+                "notes": 0,
+            }
         ],
         "staff_sessions_cleared": 0,
         "sign_ins_cleared": 0,
