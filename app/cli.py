@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from waitress import serve as serve_forever
 
-from analysis.rates import GroupStatus, Rate
+from analysis.display import GroupStatus
+from analysis.rates import Rate
 from analysis.scoring.text import sheet_text
 from app import demo
 from app.access import record
@@ -464,7 +465,7 @@ def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult],
     for result in found:
         click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
         if not result.rates:
-            click.echo("  还没有答卷，不可计算")
+            click.echo(f"  {_why(result.status)}，不可计算")
         for rate in result.rates:
             click.echo(f"  {_rate_line(evidence, result, rate)}")
         for group in result.groups:
@@ -482,10 +483,13 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
     if rate.option is not None:
         question = evidence.questionnaire.question(result.measure.items[0].question)
         option = next(one.text for one in question.options if one.code == rate.option) + " "
-    shown = measured(rate.value, rate.kind, result.measure.decimals)
+    shown = measured(rate.official, rate.kind, result.measure.decimals)
+    if rate.weighted is not None:
+        shown += f"（加权；未加权 {measured(rate.value, rate.kind, result.measure.decimals)}）"
+    said = "；".join(["", *map(str, results.doubts(rate))])
     positive = counted(rate.numerator, rate.credit)
     left_out = f"未计入 {rate.left_out.total}"
-    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
+    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}{said}"
 
 
 def _interval(rate: Rate) -> str:
@@ -512,6 +516,7 @@ def _rates_json(
                 "kind": result.measure.kind.value,
                 "reading_of": result.measure.reading_of,
                 "definition": result.definition,
+                "status": result.status.value,
                 "rates": [_rate_json(rate, result) for rate in result.rates],
                 "groups": [
                     {
@@ -536,7 +541,8 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
         "credit": str(rate.credit),
         "base": rate.base,
         "value": str(rate.value),
-        "percent": percent(rate.value, result.measure.decimals).rstrip("%"),
+        "official": str(rate.official),
+        "percent": percent(rate.official, result.measure.decimals).rstrip("%"),
         "asked": rate.asked,
         "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
         "weighted": rate.weighted,

@@ -381,6 +381,8 @@ def rates(survey_id: int) -> ResponseReturnValue:
         survey=evidence.survey,
         results=results.measure_results(evidence),
         rubrics=evaluating.rubrics_for(evidence),
+        doubts=results.doubts,
+        method_name=results.method_name,
     )
 
 

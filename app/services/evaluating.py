@@ -1,9 +1,11 @@
 """From rates to rubric points: measurements by indicator, handed to the shared scoring module."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
+from analysis.display import GroupStatus
 from analysis.intervals import Interval
 from analysis.rates import Rate, describe
 from analysis.scoring import feed
@@ -11,8 +13,7 @@ from analysis.scoring.rubric import Rubric, RubricError, bundled, load_bundled
 from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
 from app.errors import say as _
-from app.services.external import ExternalFigure
-from app.services.results import Evidence, rate_or_none
+from app.services.results import Evidence, shown_rate
 from surveys.questionnaire import Measure, MeasureKind
 
 
@@ -60,11 +61,11 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
         measure = by_id.get(indicator.measure or "")
         if measure is None or measure.kind is MeasureKind.NPS:
             continue
-        rate = rate_or_none(evidence, measure)
-        if rate:
-            found.append(_measurement(evidence, indicator.code, measure, rate))
-        elif figure := _external_or_none(evidence, measure):
-            found.append(_from_elsewhere(evidence, indicator.code, measure, figure))
+        shown = shown_rate(evidence, measure)
+        if shown.rates:
+            found.append(_measurement(evidence, indicator.code, measure, shown.rates[0]))
+        elif shown.status is GroupStatus.NOBODY_ANSWERED:
+            found.extend(_from_elsewhere(evidence, indicator.code, measure))
     return tuple(found)
 
 
@@ -87,8 +88,9 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
     content = feed.Rate(
         numerator=rate.numerator,
         base=rate.base,
-        value=rate.value,
+        value=rate.official,
         definition=describe(measure, evidence.questionnaire),
+        weighting=evidence.weighting,
         interval=_interval(rate.interval),
         interval_note=rate.interval_note,
         survey=str(evidence.survey.id),
@@ -97,26 +99,22 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
     return feed.Measurement(code, content, source=evidence.survey.title)
 
 
-def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:
+def _from_elsewhere(evidence: Evidence, code: str, measure: Measure) -> Iterator[feed.Measurement]:
+    """Yield what another source counted for the whole area, the newest, if there is any."""
     whole = evidence.survey.area_id
-    found = (
-        one for one in evidence.external if one.measure_id == measure.id and one.area.id == whole
-    )
-    return next(found, None)
-
-
-def _from_elsewhere(
-    evidence: Evidence, code: str, measure: Measure, figure: ExternalFigure
-) -> feed.Measurement:
-    content = feed.Rate(
-        numerator=figure.numerator,
-        base=figure.base,
-        value=figure.value,
-        definition=describe(measure, evidence.questionnaire),
-        interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
-        survey=str(evidence.survey.id),
-    )
-    return feed.Measurement(code, content, str(_("外部数据：%(source)s", source=figure.source)))
+    for figure in evidence.external:
+        if figure.measure_id == measure.id and figure.area.id == whole:
+            content = feed.Rate(
+                numerator=figure.numerator,
+                base=figure.base,
+                value=figure.value,
+                definition=describe(measure, evidence.questionnaire),
+                interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
+                survey=str(evidence.survey.id),
+            )
+            source = str(_("外部数据：%(source)s", source=figure.source))
+            yield feed.Measurement(code, content, source)
+            return
 
 
 def _interval(interval: Interval | None) -> feed.Interval | None:

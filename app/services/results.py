@@ -1,38 +1,50 @@
 """From stored submissions to rates and tables: the bridge into `analysis`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from analysis.designs import Design, Sample
-from analysis.frames import SubmissionRow, build_frame
-from analysis.published import Comparison, bundled, compare
-from analysis.rates import (
-    Group,
+from analysis.designs import Design, LonelyCluster, Sample
+from analysis.display import (
+    SMALLEST_GROUP,
     GroupRate,
-    NobodyAnswered,
-    Rate,
-    by_group,
-    describe,
-    estimate,
-    estimate_options,
+    GroupStatus,
+    Shown,
+    rate_of,
+    rates_of,
+    tables_of,
 )
-from analysis.tables import FrequencyTable, frequency_table
-from app.errors import Problem
+from analysis.frames import SubmissionRow, build_frame
+from analysis.intervals import IntervalMethod
+from analysis.published import Comparison, bundled, compare
+from analysis.rates import UNRELIABLE, Group, Rate, Reliability, describe
+from analysis.scoring.feed import Weighting
+from analysis.tables import FrequencyTable
+from analysis.weights import MarginError
+from app.errors import Problem, Sentence
 from app.errors import say as _
 from app.formats import channel_name
 from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
-from app.services.retention import SMALLEST_GROUP
 from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
+
+DOUBTS = {
+    Reliability.FEW_PEOPLE: _("有效样本不到 30 人"),
+    Reliability.WIDE_INTERVAL: _("区间宽于 30 个百分点"),
+    Reliability.WIDE_FOR_ITS_SIZE: _("区间比率本身的 1.3 倍还宽"),
+    Reliability.FEW_CLUSTERS: _("抽样单位太少，区间只供参考"),
+    Reliability.NONE_OR_ALL: _("全部或无一，请核对"),
+}
+"""What speaks against relying on a rate, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +64,26 @@ class Evidence:
     channels: dict[str, int]
     replayed: int
     external: tuple[ExternalFigure, ...]
+    smallest: int = SMALLEST_GROUP
+
+    @property
+    def weighting(self) -> Weighting:
+        """Which weights the rates are computed with."""
+        if self.design.sample is not Sample.DRAWN:
+            return Weighting.RAW
+        return Weighting.RAKED if self.design.margins else Weighting.DESIGN
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureResult:
-    """One measure with its rate, or the fact that nobody answered; shares per option are many."""
+    """One measure with what may be shown of it: its rate, or why there is none.
+
+    Shares per option are many.
+    """
 
     measure: Measure
     definition: str
+    status: GroupStatus
     rates: tuple[Rate, ...]
     groups: tuple[GroupRate, ...]
 
@@ -169,11 +193,46 @@ def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[i
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:
     """Return every measure overall and by `area`, `channel` or a question with one choice.
 
-    Raises `Problem` when `by` is none of these.
+    Raises `Problem` when `by` is none of these, or when the survey's design cannot be computed.
     """
     order = group_order(evidence, by)
-    measures = evidence.questionnaire.measures
-    return [_measure_result(evidence, measure, by, order) for measure in measures]
+    with _computable():
+        shown = rates_of(
+            evidence.frame,
+            evidence.questionnaire,
+            evidence.design,
+            by,
+            order,
+            smallest=evidence.smallest,
+        )
+    return [measure_result(evidence, each) for each in shown]
+
+
+_METHODS = {
+    IntervalMethod.WILSON: _("Wilson 法"),
+    IntervalMethod.WILSON_POOLED: _("Wilson 法，合并设计效应"),
+    IntervalMethod.KORN_GRAUBARD: _("Korn–Graubard 法"),
+    IntervalMethod.CENSUS: _("全部调查"),
+}
+
+
+def method_name(method: IntervalMethod) -> Sentence:
+    """Return what the formula behind an interval is called."""
+    return _METHODS.get(method, method.value)
+
+
+def doubts(rate: Rate) -> list[Sentence]:
+    """Return in words what speaks against relying on a rate; the first says what follows."""
+    found = [DOUBTS[doubt] for doubt in rate.reliability]
+    if UNRELIABLE & set(rate.reliability):
+        return [_("不够可靠，不宜对外引用"), *found]
+    return [_("请复核"), *found] if found else []
+
+
+def measure_result(evidence: Evidence, shown: Shown) -> MeasureResult:
+    """Return what may be shown of one measure with its definition in words."""
+    definition = describe(shown.measure, evidence.questionnaire)
+    return MeasureResult(shown.measure, definition, shown.status, shown.rates, shown.groups)
 
 
 def group_order(evidence: Evidence, by: str) -> tuple[Group, ...]:
@@ -199,12 +258,9 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
     return next(option.text for option in choices if option.code == group)
 
 
-def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:
+def frequency_tables(evidence: Evidence) -> Sequence[FrequencyTable]:
     """Return the survey's frequency tables in the layout that its questionnaire gives."""
-    return [
-        frequency_table(evidence.frame, evidence.questionnaire, table)
-        for table in evidence.questionnaire.tables
-    ]
+    return tables_of(evidence.frame, evidence.questionnaire, evidence.smallest)
 
 
 def published_comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
@@ -224,30 +280,33 @@ def published_comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
     )
 
 
-def rate_or_none(evidence: Evidence, measure: Measure) -> Rate | None:
-    """Return the overall rate of a measure; None when nobody answered, which is not 0."""
+def shown_rate(evidence: Evidence, measure: Measure) -> Shown:
+    """Return what may be shown of a measure, or of another definition over the same questions.
+
+    Raises `Problem` when the survey's design cannot be computed.
+    """
+    asked, design = evidence.questionnaire, evidence.design
+    with _computable():
+        return rate_of(evidence.frame, asked, measure, design, evidence.smallest)
+
+
+@contextmanager
+def _computable() -> Iterator[None]:
+    """Say in words what keeps a design from being computed."""
     try:
-        return estimate(evidence.frame, measure, evidence.design)
-    except NobodyAnswered:
-        return None
-
-
-def _measure_result(
-    evidence: Evidence, measure: Measure, by: str, order: Sequence[Group]
-) -> MeasureResult:
-    definition = describe(measure, evidence.questionnaire)
-    if measure.per_option:
-        return MeasureResult(measure, definition, _option_rates(evidence, measure), ())
-    rate = rate_or_none(evidence, measure)
-    groups = by_group(evidence.frame, measure, evidence.design, by, order) if rate else ()
-    return MeasureResult(measure, definition, (rate,) if rate else (), groups)
-
-
-def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
-    try:
-        return estimate_options(evidence.frame, measure, evidence.design)
-    except NobodyAnswered:
-        return ()
+        yield
+    except LonelyCluster as lonely:
+        strata = "、".join(lonely.strata)
+        raise Problem(
+            _(
+                "这些层只抽了一个单位，无法计算抽样误差：%(strata)s。请在“抽样设计”页选择怎样处理。",
+                strata=strata,
+            )
+        ) from lonely
+    except MarginError as fault:
+        raise Problem(
+            _("总体边际无法满足（%(fault)s），请在“抽样设计”页修改。", fault=str(fault))
+        ) from fault
 
 
 def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
