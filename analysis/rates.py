@@ -492,6 +492,10 @@ def _error(
 ) -> _Error:
     if drawing.sample is Sample.SELF_SELECTED:
         return _Error(SELF_SELECTED_NOTE)
+    if drawing.sample is Sample.CENSUS:
+        ends = float(value)
+        whole = Interval(ends, ends, drawing.confidence, IntervalMethod.CENSUS)
+        return _Error(CENSUS_NOTE, whole, float(marks.respondents), 0.0, None, 1.0)
     if drawing.drawn is not None:
         return _error_of_drawn(marks, measure, drawing, drawing.drawn)
     return _error_of_simple(marks, measure, drawing, value, variance)

@@ -132,6 +132,7 @@ _ACTIONS = {
     audit.Action.ANSWERS_IMPORTED: _("导入答卷"),
     audit.Action.IMPORT_SET_ASIDE: _("撤销导入"),
     audit.Action.MAPPING_SAVED: _("设定对应关系"),
+    audit.Action.DESIGN_SAVED: _("设定抽样设计"),
     audit.Action.RATE_ENTERED: _("登记外部数据"),
     audit.Action.RATE_WITHDRAWN: _("撤下外部数据"),
     audit.Action.CARDS_ISSUED: _("发出卡片"),
@@ -197,6 +198,13 @@ _FACTS = {
     "cards": _("编号"),
     "channel": _("调查方式"),
     "target": _("目标份数"),
+    "kind": _("抽样方式"),
+    "strata": _("分层"),
+    "finite": _("有限总体校正"),
+    "lonely": _("只有一个抽样单位的层"),
+    "smallest": _("最少人数"),
+    "margins": _("总体边际"),
+    "after_opening": _("开放之后"),
 }
 
 

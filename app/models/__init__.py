@@ -4,6 +4,7 @@ from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardEvent, CardState, Printout
+from app.models.design import SampleKind, SurveyDesign
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -39,6 +40,7 @@ __all__ = [
     "QuestionnaireVersion",
     "RecoveryCode",
     "Role",
+    "SampleKind",
     "SignIn",
     "SignInOutcome",
     "Staff",
@@ -46,6 +48,7 @@ __all__ = [
     "Submission",
     "SubmissionState",
     "Survey",
+    "SurveyDesign",
     "SurveyState",
     "Target",
 ]

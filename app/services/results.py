@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from analysis.designs import Design, LonelyCluster, Sample
+from analysis.designs import Design, LonelyCluster, Sample, lay_out
 from analysis.display import (
     SMALLEST_GROUP,
     GroupRate,
@@ -25,11 +25,12 @@ from analysis.published import Comparison, bundled, compare
 from analysis.rates import UNRELIABLE, Group, Rate, Reliability, describe
 from analysis.scoring.feed import Weighting
 from analysis.tables import FrequencyTable
-from analysis.weights import MarginError
+from analysis.weights import MarginError, Raked, rake
 from app.errors import Problem, Sentence
 from app.errors import say as _
 from app.formats import channel_name
 from app.models import Area, Channel, FreeText, Origin, Submission, SubmissionState, Survey
+from app.services import designing
 from app.services.areas import children_of, within
 from app.services.collecting import load_questionnaire
 from app.services.external import ExternalFigure, load_figures
@@ -65,6 +66,8 @@ class Evidence:
     replayed: int
     external: tuple[ExternalFigure, ...]
     smallest: int = SMALLEST_GROUP
+    design_note: Sentence = ""
+    design_faults: tuple[Sentence, ...] = ()
 
     @property
     def weighting(self) -> Weighting:
@@ -110,15 +113,24 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
         for key, path, channel, batch, answers, _origin in stored
     ]
     channels = Counter(row.channel for row in rows)
+    laid = designing.lay_design(
+        build_frame(questionnaire, rows),
+        [_place(path) for _key, path, *_rest in stored],
+        designing.load_design(session, survey),
+        has_posters=channels[Channel.POSTER.value] > 0,
+    )
     return Evidence(
         survey=survey,
         questionnaire=questionnaire,
-        frame=build_frame(questionnaire, rows),
-        design=_design(channels),
+        frame=laid.frame,
+        design=laid.design,
         towns=towns,
         channels=dict(channels),
         replayed=sum(row.origin is Origin.REPLAYED for row in stored),
         external=load_figures(session, survey),
+        smallest=laid.smallest,
+        design_note=laid.note,
+        design_faults=laid.faults,
     )
 
 
@@ -196,7 +208,7 @@ def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]
     Raises `Problem` when `by` is none of these, or when the survey's design cannot be computed.
     """
     order = group_order(evidence, by)
-    with _computable():
+    with _computable(evidence):
         shown = rates_of(
             evidence.frame,
             evidence.questionnaire,
@@ -286,13 +298,28 @@ def shown_rate(evidence: Evidence, measure: Measure) -> Shown:
     Raises `Problem` when the survey's design cannot be computed.
     """
     asked, design = evidence.questionnaire, evidence.design
-    with _computable():
+    with _computable(evidence):
         return rate_of(evidence.frame, asked, measure, design, evidence.smallest)
 
 
+def raking(evidence: Evidence) -> Raked | None:
+    """Return what raking to the survey's margins does to the weights; None where it is not done.
+
+    Raises `Problem` when the margins cannot be met.
+    """
+    design = evidence.design
+    if not design.margins or evidence.frame.empty or evidence.design_faults:
+        return None
+    with _computable(evidence):
+        start = lay_out(evidence.frame, replace(design, margins={})).weights
+        return rake(evidence.frame, start, design.margins)
+
+
 @contextmanager
-def _computable() -> Iterator[None]:
+def _computable(evidence: Evidence) -> Iterator[None]:
     """Say in words what keeps a design from being computed."""
+    for fault in evidence.design_faults:
+        raise Problem(fault)
     try:
         yield
     except LonelyCluster as lonely:
@@ -313,8 +340,5 @@ def _town(path: str, root: Area, towns: Sequence[Area]) -> int:
     return next((town.id for town in towns if path.startswith(town.path)), root.id)
 
 
-def _design(channels: Counter[str]) -> Design:
-    # Whoever sees a poster may answer: with such answers among them no sampling error can be
-    # inferred (STATISTICS.md §2), and saying so beats an interval that misleads.
-    self_selected = channels[Channel.POSTER.value] > 0
-    return Design(Sample.SELF_SELECTED if self_selected else Sample.SIMPLE)
+def _place(path: str) -> int:
+    return int(path.rstrip("/").rpartition("/")[2])

@@ -150,6 +150,7 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/desk/surveys/{survey}/cards",
+    "/desk/surveys/{survey}/design",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
     "/field/scan",
