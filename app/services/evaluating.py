@@ -63,7 +63,9 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
             continue
         shown = shown_rate(evidence, measure)
         if shown.rates:
-            found.append(_measurement(evidence, indicator.code, measure, shown.rates[0]))
+            content = measured(evidence, measure, shown.rates[0])
+            title = evidence.survey.title
+            found.append(feed.Measurement(indicator.code, content, source=title))
         elif shown.status is GroupStatus.NOBODY_ANSWERED:
             found.extend(_from_elsewhere(evidence, indicator.code, measure))
     return tuple(found)
@@ -84,8 +86,9 @@ def score_survey(evidence: Evidence, rubric: Rubric) -> ScoreSheet:
     return score(rubric, measurements(evidence, rubric))
 
 
-def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) -> feed.Measurement:
-    content = feed.Rate(
+def measured(evidence: Evidence, measure: Measure, rate: Rate) -> feed.Rate:
+    """Return a rate of a survey as the scoring module takes it."""
+    return feed.Rate(
         numerator=rate.numerator,
         base=rate.base,
         value=rate.official,
@@ -96,7 +99,6 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         survey=str(evidence.survey.id),
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
     )
-    return feed.Measurement(code, content, source=evidence.survey.title)
 
 
 def _from_elsewhere(evidence: Evidence, code: str, measure: Measure) -> Iterator[feed.Measurement]:
