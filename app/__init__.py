@@ -165,6 +165,7 @@ def _add_formats(app: Flask) -> None:
         percentage=formats.percentage,
         figure=formats.figure,
         points=formats.points,
+        score=formats.score,
         channel_name=formats.channel_name,
         card_state_name=formats.card_state_name,
         ranges=ledger.write_ranges,
