@@ -1,6 +1,16 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import areas, cards, designs, exports, external, imports, planning, readings
+from app.desk import (
+    areas,
+    cards,
+    designs,
+    differences,
+    exports,
+    external,
+    imports,
+    planning,
+    readings,
+)
 from app.desk.views import blueprint
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "blueprint",
     "cards",
     "designs",
+    "differences",
     "exports",
     "external",
     "imports",
