@@ -462,6 +462,8 @@ def rates(survey_id: int, by: str, as_json: bool) -> None:
 
 def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult], by: str) -> None:
     click.echo(f"{evidence.survey.title}：有效答卷 {len(evidence.frame)} 份")
+    if evidence.design_note:
+        click.echo(str(evidence.design_note))
     for result in found:
         click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
         if not result.rates:
@@ -509,6 +511,12 @@ def _rates_json(
         "submissions": len(evidence.frame),
         "replayed": evidence.replayed,
         "by": by,
+        "design": {
+            "sample": evidence.design.sample.value,
+            "weighting": evidence.weighting.value,
+            "smallest": evidence.smallest,
+            "note": str(evidence.design_note),
+        },
         "measures": [
             {
                 "measure": result.measure.id,

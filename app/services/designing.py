@@ -83,6 +83,12 @@ def load_design(session: Session, survey: Survey) -> SurveyDesign | None:
     return next(iter(load_designs(session, survey)), None)
 
 
+def load_smallest(session: Session, survey: Survey) -> int:
+    """Return how many people a survey must have in a group to show it."""
+    stored = load_design(session, survey)
+    return int(stored.document["smallest"]) if stored else SMALLEST_GROUP
+
+
 def save_design(
     session: Session,
     survey: Survey,

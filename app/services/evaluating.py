@@ -64,8 +64,7 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
         shown = shown_rate(evidence, measure)
         if shown.rates:
             content = measured(evidence, measure, shown.rates[0])
-            title = evidence.survey.title
-            found.append(feed.Measurement(indicator.code, content, source=title))
+            found.append(feed.Measurement(indicator.code, content, source=_source(evidence)))
         elif shown.status is GroupStatus.NOBODY_ANSWERED:
             found.extend(_from_elsewhere(evidence, indicator.code, measure))
     return tuple(found)
@@ -84,6 +83,12 @@ def make_feed(evidence: Evidence, rubric: Rubric, now: datetime) -> feed.Feed:
 def score_survey(evidence: Evidence, rubric: Rubric) -> ScoreSheet:
     """Score a rubric from what this survey measures."""
     return score(rubric, measurements(evidence, rubric))
+
+
+def _source(evidence: Evidence) -> str:
+    """Return the survey's title, with the mark of a design that was set after opening."""
+    notes = [evidence.survey.title, str(evidence.design_note)]
+    return "；".join(note for note in notes if note)
 
 
 def measured(evidence: Evidence, measure: Measure, rate: Rate) -> feed.Rate:

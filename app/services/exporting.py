@@ -57,10 +57,18 @@ def rates_sheet(evidence: Evidence, *, is_official: bool = False) -> Sheet:
         _("未加权比率"),
         _("设计效应"),
         _("可靠性"),
+        _("抽样设计"),
     )
     found = measure_results(evidence)
     rows = [
-        (*_survey(evidence), result.measure.id, result.measure.name, result.definition, *rest)
+        (
+            *_survey(evidence),
+            result.measure.id,
+            result.measure.name,
+            result.definition,
+            *rest,
+            evidence.design_note,
+        )
         for result in (map(_officially, found) if is_official else found)
         for rest in _rate_rows(evidence, result)
     ]

@@ -41,7 +41,7 @@ TEXTS_ON_A_PAGE = 50
 DOUBTS = {
     Reliability.FEW_PEOPLE: _("有效样本不到 30 人"),
     Reliability.WIDE_INTERVAL: _("区间宽于 30 个百分点"),
-    Reliability.WIDE_FOR_ITS_SIZE: _("区间比率本身的 1.3 倍还宽"),
+    Reliability.WIDE_FOR_ITS_SIZE: _("区间宽过比率本身的 1.3 倍"),
     Reliability.FEW_CLUSTERS: _("抽样单位太少，区间只供参考"),
     Reliability.NONE_OR_ALL: _("全部或无一，请核对"),
 }
@@ -197,9 +197,10 @@ def _nameable(session: Session, survey: Survey, towns: Sequence[Area]) -> dict[i
     counts: Counter[int] = Counter()
     for path, count in paths:
         counts[_town(path, survey.area, towns)] += count
-    named = {town.id: town.name for town in towns if counts[town.id] >= SMALLEST_GROUP}
+    smallest = designing.load_smallest(session, survey)
+    named = {town.id: town.name for town in towns if counts[town.id] >= smallest}
     left_out = sum(count for town, count in counts.items() if town not in named)
-    return {} if 0 < left_out < SMALLEST_GROUP else named
+    return {} if 0 < left_out < smallest else named
 
 
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:

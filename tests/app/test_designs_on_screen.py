@@ -110,6 +110,9 @@ def test_a_design_after_opening_needs_a_reason_and_is_marked(
     page = evaluator.get(f"{counted}/rates")
     assert "抽样设计第 2 版是在调查开放之后设定的。理由：其实是普查" in page.text
     assert section(page, "awareness").rows()["北岸经济开发区"][3] == "60.00%"
+    for path in ("rates.csv", f"scores/{RUBRIC}", f"scores/{RUBRIC}/feed.json"):
+        body = evaluator.get(f"{counted}/{path}").response.get_data().decode("utf-8")
+        assert "抽样设计第 2 版是在调查开放之后设定的" in body
     assert "设定抽样设计" in evaluator.get("/desk/audit").text
 
 
