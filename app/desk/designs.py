@@ -1,13 +1,16 @@
 """How a survey's sample was drawn: entered on screen, with what follows for its weights."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
@@ -16,11 +19,12 @@ from analysis.designs import Lonely
 from app.access import current_staff, now, record
 from app.db import reading, transaction
 from app.desk.views import blueprint
-from app.errors import InvalidInput, Problem, Sentence
+from app.errors import InvalidInput, Problem, Sentence, TableRefused
 from app.forms import plain_text, show_faults
 from app.models import SampleKind, Survey
 from app.services import audit, collecting, designing, publishing, results
 from app.services.designing import DesignPlan, Strata
+from app.spreadsheets.reading import LARGEST_FILE, Column, read_table
 from surveys.questionnaire import Questionnaire
 
 KINDS = {
@@ -60,6 +64,15 @@ class DesignForm(FlaskForm):  # type: ignore[misc]
     reason = StringField(_("理由（调查开放以后必填）"), [Length(max=500), plain_text], default="")
 
 
+class MarginsForm(FlaskForm):  # type: ignore[misc]
+    """A table with counts of people by the options of questions."""
+
+    file = FileField(_("表格文件（.xlsx 或 .csv）"), [FileRequired(_("请选择一个文件。"))])
+
+
+_COLUMNS = (Column("题目"), Column("选项"), Column("人数"))
+
+
 @dataclass(frozen=True, slots=True)
 class StratumLine:
     """A part of the population beside what was sampled of it."""
@@ -81,17 +94,44 @@ def design(survey_id: int) -> ResponseReturnValue:
     with reading() as session:
         survey = _find(session, survey_id)
         asked = collecting.load_questionnaire(session, survey.questionnaire.digest)
-        stored = designing.load_design(session, survey)
-        plan = designing.plan_of(stored) if stored else DesignPlan(SampleKind.SIMPLE)
-        form = DesignForm(
-            kind=plan.kind,
-            strata=plan.strata,
-            is_finite=plan.is_finite,
-            lonely=plan.lonely,
-            smallest=plan.smallest,
-            margins=_written(plan.margins),
-        )
-        return _page(session, survey, asked, form)
+        return _page(session, survey, asked, _form_as_stored(session, survey))
+
+
+def _form_as_stored(session: Session, survey: Survey, margins: str | None = None) -> DesignForm:
+    """Return the form as the design stands, with other margins if they are given."""
+    stored = designing.load_design(session, survey)
+    plan = designing.plan_of(stored) if stored else DesignPlan(SampleKind.SIMPLE)
+    return DesignForm(
+        None,
+        kind=plan.kind,
+        strata=plan.strata,
+        is_finite=plan.is_finite,
+        lonely=plan.lonely,
+        smallest=plan.smallest,
+        margins=_written(plan.margins) if margins is None else margins,
+    )
+
+
+@blueprint.post("/surveys/<id:survey_id>/design/margins")
+def read_margins(survey_id: int) -> ResponseReturnValue:
+    """Read a table of margins into the form, to be looked at and saved; nothing is stored."""
+    form, refusal, margins = MarginsForm(), None, None
+    if form.validate_on_submit():
+        upload: FileStorage = form.file.data
+        with closing(upload):
+            content = upload.stream.read(LARGEST_FILE + 1)
+        try:
+            table = read_table(content, upload.filename or "", _COLUMNS)
+            rows = [" ".join(row.cells.values()) for row in table.rows]
+            margins = "\n".join(rows)
+        except TableRefused as fault:
+            refusal = fault
+    with reading() as session:
+        survey = _find(session, survey_id)
+        asked = collecting.load_questionnaire(session, survey.questionnaire.digest)
+        shown = _form_as_stored(session, survey, margins)
+        page = _page(session, survey, asked, shown, form, refusal)
+    return page, 422 if margins is None else 200
 
 
 @blueprint.post("/surveys/<id:survey_id>/design")
@@ -164,7 +204,14 @@ def _find(session: Session, survey_id: int) -> Survey:
     return publishing.find_survey(session, survey_id, current_staff().area)
 
 
-def _page(session: Session, survey: Survey, asked: Questionnaire, form: DesignForm) -> str:
+def _page(
+    session: Session,
+    survey: Survey,
+    asked: Questionnaire,
+    form: DesignForm,
+    file_form: MarginsForm | None = None,
+    refusal: TableRefused | None = None,
+) -> str:
     evidence = results.load_evidence(session, survey)
     versions = designing.load_designs(session, survey)
     faults, raking = [*evidence.design_faults], None
@@ -177,6 +224,8 @@ def _page(session: Session, survey: Survey, asked: Questionnaire, form: DesignFo
         survey=survey,
         evidence=evidence,
         form=form,
+        file_form=file_form or MarginsForm(None),
+        refusal=refusal,
         versions=versions,
         lines=_lines(evidence, designing.strata_of(versions[0])) if versions else [],
         faults=faults,

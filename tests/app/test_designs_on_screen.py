@@ -1,5 +1,6 @@
 """How a sample was drawn: entered on screen, weighted everywhere, and marked when it came late."""
 
+import io
 import json
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +18,7 @@ from app.models import Area, Channel
 from app.services import areas
 from tests.app.test_exports import records
 from tests.app.test_result_pages import section, store
-from tests.conftest import Command, Visitor, Zone, add_submissions, answers
+from tests.conftest import Command, Page, Visitor, Zone, add_submissions, answers
 
 RUBRIC = "beian-2020-public-health"
 PEOPLE = (8000, 1500, 500)
@@ -187,3 +188,27 @@ def test_raked_rates_meet_the_margins_and_say_what_it_costs(
         each.content.weighting for each in feed.measurements if isinstance(each.content, feeds.Rate)
     }
     assert weightings == {feeds.Weighting.RAKED}
+
+
+def read_margins(evaluator: Visitor, address: str, content: str, *, status: int = 200) -> Page:
+    action = f"{address}/design/margins"
+    token = evaluator.get(f"{address}/design").fields(action)["csrf_token"]
+    fields = {"csrf_token": token, "file": (io.BytesIO(content.encode()), "margins.csv")}
+    return evaluator.post(action, fields, status=status)  # type: ignore[arg-type]
+
+
+def test_margins_from_a_table_are_looked_at_and_then_saved(
+    evaluator: Visitor, counted: str
+) -> None:
+    page = read_margins(evaluator, counted, "题目,选项,人数\nq1,知道,7000\nq1,不知道,3000\n")
+    fields = page.fields(f"{counted}/design")
+    assert fields["margins"] == ["q1 知道 7000\nq1 不知道 3000"]
+    assert "未加权" not in evaluator.get(f"{counted}/rates").text  # nothing is stored yet
+    evaluator.post(f"{counted}/design", {**fields, "reason": "人口普查"})
+    cells = section(evaluator.get(f"{counted}/rates"), "awareness").rows()["北岸经济开发区"]
+    assert cells[3] == "70.00% 未加权 60.00%"
+
+
+def test_a_table_without_the_columns_is_refused(evaluator: Visitor, counted: str) -> None:
+    page = read_margins(evaluator, counted, "题目,选项\nq1,知道\n", status=422)
+    assert "人数" in page.html.all("div", **{"class": "alert alert-danger"})[0].text

@@ -151,6 +151,7 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/desk/surveys/{survey}/cards",
     "/desk/surveys/{survey}/design",
+    "/desk/surveys/{survey}/design/margins",
     "/desk/surveys/{survey}/plan",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
