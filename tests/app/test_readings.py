@@ -104,7 +104,10 @@ def test_81_and_90_percent_are_two_definitions_and_5_points_apart(
     found = trials(evaluator, address, *side("a", base="interviewed"), *side("b", base="routed"))
     assert found["1"] == ["81.00%", "1.00 分", "81", "100", "0", "72.22% – 87.49%"]
     assert found["2"][:5] == ["90.00%", "5.50 分", "81", "90", "0"]
-    assert "81/90 = 90.00% 低于 95% 5.00 个百分点" in found[""][0]
+    path = f"{address}?{urlencode([('indicator', SUINING), *side('a', base='interviewed')])}"
+    text = evaluator.get(path).text
+    assert "占实际调查人数的比例（未作答的计入）。 社会公众满意度 81/100 = 81.00%" in text
+    assert "社会公众满意度 81/90 = 90.00% 低于 95% 5.00 个百分点" in text
 
 
 def test_a_definition_begins_as_the_questionnaire_has_it(evaluator: Visitor, address: str) -> None:
