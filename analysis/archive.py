@@ -11,17 +11,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.designs import Design, Lonely, Sample
-from analysis.rates import (
-    Group,
-    GroupRate,
-    NobodyAnswered,
-    Rate,
-    by_group,
-    describe,
-    estimate,
-    estimate_options,
-)
-from surveys.questionnaire import Measure, Questionnaire
+from analysis.display import GroupRate, Shown, rates_of
+from analysis.rates import Group, Rate, describe
+from surveys.questionnaire import Questionnaire
 
 CLOSE = 1e-9
 """How far apart (relative) two floating figures may be that different processors computed."""
@@ -98,31 +90,33 @@ def read_design(facts: Mapping[str, Any]) -> Design:
 
 
 def figures(
-    questionnaire: Questionnaire, frame: pd.DataFrame, design: Design, areas: Sequence[Group]
+    questionnaire: Questionnaire,
+    frame: pd.DataFrame,
+    design: Design,
+    areas: Sequence[Group],
+    smallest: int,
 ) -> list[Figure]:
     """Return every rate of the questionnaire, overall and by area, exactly: fractions as text.
 
     What is withheld on pages is withheld here. `frame` holds the submissions that count.
     """
+    shown = rates_of(frame, questionnaire, design, "area", areas, smallest=smallest)
     return [
-        {"measure": measure.id, "definition": describe(measure, questionnaire), **figure}
-        for measure in questionnaire.measures
-        for figure in _figures_of(measure, frame, design, areas)
+        {
+            "measure": each.measure.id,
+            "definition": describe(each.measure, questionnaire),
+            **figure,
+        }
+        for each in shown
+        for figure in _figures_of(each)
     ]
 
 
-def _figures_of(
-    measure: Measure, frame: pd.DataFrame, design: Design, areas: Sequence[Group]
-) -> Iterator[Figure]:
-    try:
-        if measure.per_option:
-            yield from (_figure(rate) for rate in estimate_options(frame, measure, design))
-            return
-        yield _figure(estimate(frame, measure, design))
-    except NobodyAnswered:
-        yield {"status": "nobody_answered"}
-        return
-    for group in by_group(frame, measure, design, "area", areas):
+def _figures_of(shown: Shown) -> Iterator[Figure]:
+    if not shown.rates:
+        yield {"status": shown.status.value}
+    yield from (_figure(rate) for rate in shown.rates)
+    for group in shown.groups:
         yield {"area": group.group, **_of_group(group)}
 
 

@@ -24,6 +24,7 @@ _Codes = npt.NDArray[np.intp]
 class Sample(StrEnum):
     """How people came into the sample, which decides whether there is a sampling error."""
 
+    CENSUS = "census"
     SIMPLE = "simple"
     DRAWN = "drawn"
     SELF_SELECTED = "self_selected"

@@ -23,9 +23,6 @@ from surveys.questionnaire import (
     Questionnaire,
 )
 
-SMALLEST_GROUP = 5
-"""Groups of fewer people are not broken down (the promise to residents, SECURITY.md)."""
-
 SELF_SELECTED_NOTE = "自愿参与样本，不能推断抽样误差"
 
 Group = int | str
@@ -126,21 +123,30 @@ class Rate:
     interval_note: str
     reliability: tuple[Reliability, ...]
 
+    @property
+    def official(self) -> Fraction:
+        """The value that is shown and scored: weighted where the sample was drawn.
 
-class GroupStatus(StrEnum):
-    """What can be said of one group."""
-
-    SHOWN = "shown"
-    NOBODY_ANSWERED = "nobody_answered"
-    SUPPRESSED = "suppressed"
+        A weighted rate is no quotient of two counts; it is rounded to a millionth once, here, so
+        that page, file, feed and score hold the very same number.
+        """
+        return self.value if self.weighted is None else _millionth(self.weighted)
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRate:
-    """One group's rate; None when nobody answered, or when it is withheld to protect people."""
+class GroupFigures:
+    """One group's figures before the gates: only `analysis.display` may decide to show them.
 
-    group: Group
-    status: GroupStatus
+    `people` is how many are behind the thinnest question. `positive` of `answers` count for the
+    rate; `weights` are those that these people have, 1 where the sample was not drawn. A rate that
+    cannot be computed is None.
+    """
+
+    group: Group | None
+    people: int
+    positive: int
+    answers: int
+    weights: frozenset[float]
     rate: Rate | None
 
 
@@ -242,55 +248,46 @@ def estimate_options(frame: pd.DataFrame, measure: Measure, design: Design) -> t
     )
 
 
-def by_group(
-    frame: pd.DataFrame,
-    measure: Measure,
-    design: Design,
-    column: str,
-    order: Sequence[Group],
-    *,
-    smallest: int = SMALLEST_GROUP,
-) -> tuple[GroupRate, ...]:
-    """Return the rate of every group of `column`, in the given order, without exposing anyone.
+def figures_by_group(
+    frame: pd.DataFrame, measure: Measure, design: Design, column: str, order: Sequence[Group]
+) -> tuple[GroupFigures, ...]:
+    """Return the figures of every group of `column` in the given order, ungated.
 
-    A group with 1 to `smallest` - 1 people in the base (of any item) is suppressed. The total is
-    public, so whatever is hidden can be computed, all together, as total minus shown groups.
-    Therefore more groups are suppressed, the smallest first, until the hidden ones hold at least
-    `smallest` people together; so one group is never hidden alone. People whose group is missing
-    or not in `order` are hidden too. With no further group to suppress the total itself is about
-    too few people: do not show it.
-
-    The groups of a drawn sample keep its whole design; where one has few clusters of its own its
-    interval is Wilson's at n / max(1, the design effect of all), and says so.
+    Last come the people whose group is missing or not in `order`, with the group None. The groups
+    of a drawn sample keep its whole design; where one has few clusters of its own its interval is
+    Wilson's at n / max(1, the design effect of all), and says so.
 
     Parameters
         column: a column of the frame that holds groups, such as `area`, `channel` or `q1`.
-        order: the groups to report, each once; a group without people gets its own row.
-        smallest: the smallest number of people that may be shown; at least 1.
+        order: the groups to report, each once; a group without people has figures of 0.
 
     Raises
         ValueError: the measure is one share per option.
-
-    Source: SECURITY.md (anonymity); STATISTICS.md §5.
-
-    Example: groups of 3, 8 and 20 people give suppressed, suppressed, shown.
+        LonelyCluster, MarginError: as `analysis.designs` says.
     """
+    if measure.per_option:
+        raise ValueError(f"{measure.id} is one share per option")
     marks = _marks(frame, measure)
-    parts = {
-        group: marks.inside((frame[column] == group).to_numpy(dtype=np.bool_)) for group in order
-    }
     drawing = replace(_laid_out(frame, design), population=None)
     drawing = replace(drawing, pooled_effect=_pooled_effect(marks, measure, drawing))
-    rates = {group: _rate_or_none(part, measure, drawing) for group, part in parts.items()}
-    sizes = {group: part.fewest for group, part in parts.items()}
-    outside = ~frame[column].isin(order).to_numpy(dtype=np.bool_)
-    unshown = [
-        marks.inside(outside).fewest,
-        *(sizes[group] for group, rate in rates.items() if rate is None),
+    domains: list[tuple[Group | None, _Flags]] = [
+        (group, (frame[column] == group).to_numpy(dtype=np.bool_)) for group in order
     ]
-    showable = {group: sizes[group] for group, rate in rates.items() if rate is not None}
-    hidden = _groups_to_hide(showable, unshown, smallest)
-    return tuple(_group_rate(group, rates[group], is_hidden=group in hidden) for group in order)
+    domains.append((None, ~frame[column].isin(order).to_numpy(dtype=np.bool_)))
+    return tuple(
+        _figures(group, marks.inside(domain), measure, drawing) for group, domain in domains
+    )
+
+
+def people_by_question(frame: pd.DataFrame, measure: Measure) -> dict[str, int]:
+    """Return how many people are in the base of each of a measure's questions."""
+    if measure.per_option:
+        (item,) = measure.items
+        marks = _option_marks(frame, measure, _option_codes(frame, item)[0])
+    else:
+        marks = _marks(frame, measure)
+    bases = marks.counted.sum(axis=0)
+    return {item.question: int(base) for item, base in zip(measure.items, bases, strict=True)}
 
 
 def describe(measure: Measure, questionnaire: Questionnaire) -> str:
@@ -495,6 +492,10 @@ def _error(
 ) -> _Error:
     if drawing.sample is Sample.SELF_SELECTED:
         return _Error(SELF_SELECTED_NOTE)
+    if drawing.sample is Sample.CENSUS:
+        ends = float(value)
+        whole = Interval(ends, ends, drawing.confidence, IntervalMethod.CENSUS)
+        return _Error(CENSUS_NOTE, whole, float(marks.respondents), 0.0, None, 1.0)
     if drawing.drawn is not None:
         return _error_of_drawn(marks, measure, drawing, drawing.drawn)
     return _error_of_simple(marks, measure, drawing, value, variance)
@@ -684,6 +685,10 @@ def _variance(marks: _Marks, centres: Sequence[Fraction], weights: Sequence[Frac
     )
 
 
+def _millionth(value: float) -> Fraction:
+    return Fraction(round(Fraction(value) * 10**6), 10**6)
+
+
 def _rate_or_none(marks: _Marks, measure: Measure, drawing: _Drawing) -> Rate | None:
     try:
         return _rate(marks, measure, drawing)
@@ -691,26 +696,19 @@ def _rate_or_none(marks: _Marks, measure: Measure, drawing: _Drawing) -> Rate | 
         return None
 
 
-def _groups_to_hide(
-    sizes: Mapping[Group, int], unshown: Iterable[int], smallest: int
-) -> frozenset[Group]:
-    """Choose the groups to suppress; `unshown` are sizes that have no rate to show anyway."""
-    hidden = [group for group, size in sizes.items() if size < smallest]
-    spare = sorted((group for group in sizes if group not in hidden), key=lambda g: sizes[g])
-    concealed = [*unshown, *(sizes[group] for group in hidden)]
-    # One hidden group is total minus shown; two hidden groups of one person each are as bare.
-    while spare and 0 < sum(concealed) < smallest:
-        hidden.append(spare.pop(0))
-        concealed.append(sizes[hidden[-1]])
-    return frozenset(hidden)
-
-
-def _group_rate(group: Group, rate: Rate | None, *, is_hidden: bool) -> GroupRate:
-    if rate is None:
-        return GroupRate(group, GroupStatus.NOBODY_ANSWERED, None)
-    if is_hidden:
-        return GroupRate(group, GroupStatus.SUPPRESSED, None)
-    return GroupRate(group, GroupStatus.SHOWN, rate)
+def _figures(
+    group: Group | None, marks: _Marks, measure: Measure, drawing: _Drawing
+) -> GroupFigures:
+    inside: _Flags = np.any(marks.counted, axis=1)
+    weights = np.ones(1) if drawing.drawn is None else drawing.drawn.weights[inside]
+    return GroupFigures(
+        group=group,
+        people=marks.fewest,
+        positive=int(marks.positive.sum()),
+        answers=int(marks.counted.sum()),
+        weights=frozenset(np.round(weights, 9).tolist()),
+        rate=_rate_or_none(marks, measure, drawing),
+    )
 
 
 def _describe_item(measure: Measure, item: Item, questionnaire: Questionnaire) -> str:

@@ -11,11 +11,14 @@ from surveys.questionnaire import Question, QuestionKind, Questionnaire, Table, 
 
 @dataclass(frozen=True, slots=True)
 class FrequencyRow:
-    """How many chose one option; `share` (exact, 0 to 1) is None when nobody answered."""
+    """How many chose one option; `share` (exact, 0 to 1) is None when nobody answered.
+
+    A `count` of None is withheld (`analysis.display`).
+    """
 
     code: str
     text: str
-    count: int
+    count: int | None
     share: Fraction | None
 
 

@@ -169,6 +169,7 @@ def _add_formats(app: Flask) -> None:
         percentage=formats.percentage,
         figure=formats.figure,
         points=formats.points,
+        score=formats.score,
         channel_name=formats.channel_name,
         card_state_name=formats.card_state_name,
         review_state_name=formats.review_state_name,

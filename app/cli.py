@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from waitress import serve as serve_forever
 
-from analysis.rates import GroupStatus, Rate
+from analysis.display import GroupStatus
+from analysis.rates import Rate
 from analysis.scoring.text import sheet_text
 from analysis.scoring.uncertainty import sheet_dict
 from app import demo
@@ -484,10 +485,12 @@ def _print_rates(evidence: results.Evidence, found: list[results.MeasureResult],
     sealed = evidence.stand.digest
     click.echo(f"封存摘要 {sealed}" if sealed else "临时数据，未封存")
     _say_review(evidence)
+    if evidence.design_note:
+        click.echo(str(evidence.design_note))
     for result in found:
         click.echo(f"\n{result.measure.name}（{result.measure.id}）：{result.definition}")
         if not result.rates:
-            click.echo("  还没有答卷，不可计算")
+            click.echo(f"  {_why(result.status)}，不可计算")
         for rate in result.rates:
             click.echo(f"  {_rate_line(evidence, result, rate)}")
         for group in result.groups:
@@ -512,10 +515,13 @@ def _rate_line(evidence: results.Evidence, result: results.MeasureResult, rate: 
     if rate.option is not None:
         question = evidence.questionnaire.question(result.measure.items[0].question)
         option = next(one.text for one in question.options if one.code == rate.option) + " "
-    shown = measured(rate.value, rate.kind, result.measure.decimals)
+    shown = measured(rate.official, rate.kind, result.measure.decimals)
+    if rate.weighted is not None:
+        shown += f"（加权；未加权 {measured(rate.value, rate.kind, result.measure.decimals)}）"
+    said = "；".join(["", *map(str, results.doubts(rate))])
     positive = counted(rate.numerator, rate.credit)
     left_out = f"未计入 {rate.left_out.total}"
-    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}"
+    return f"{option}{positive}/{rate.base} = {shown}，{left_out}，{_interval(rate)}{said}"
 
 
 def _interval(rate: Rate) -> str:
@@ -538,6 +544,12 @@ def _rates_json(
         "replayed": evidence.replayed,
         "review": _review_json(evidence),
         "by": by,
+        "design": {
+            "sample": evidence.design.sample.value,
+            "weighting": evidence.weighting.value,
+            "smallest": evidence.smallest,
+            "note": str(evidence.design_note),
+        },
         "measures": [
             {
                 "measure": result.measure.id,
@@ -545,6 +557,7 @@ def _rates_json(
                 "kind": result.measure.kind.value,
                 "reading_of": result.measure.reading_of,
                 "definition": result.definition,
+                "status": result.status.value,
                 "rates": [_rate_json(rate, result) for rate in result.rates],
                 "groups": [
                     {
@@ -562,16 +575,19 @@ def _rates_json(
 
 
 def _review_json(evidence: results.Evidence) -> dict[str, object]:
-    rule = evidence.inclusion
+    rule, withheld = evidence.inclusion, results.tells_few_apart(evidence)
     return {
         "excluded": evidence.excluded,
-        "set_aside": len(evidence.aside),
+        "set_aside": evidence.aside,
         "rule": rule.number,
         "excluded_reasons": sorted(rule.excluded),
         "excludes_queried": rule.excludes_queried,
         "late_changes": rule.late_changes,
         "mark": late_rule_mark(rule.late_changes),
-        "rates": [
+        "withheld": withheld,
+        "rates": []
+        if withheld
+        else [
             {
                 "measure": each.measure.id,
                 "official": _counts_json(each.official),
@@ -597,7 +613,8 @@ def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
         "credit": str(rate.credit),
         "base": rate.base,
         "value": str(rate.value),
-        "percent": percent(rate.value, result.measure.decimals).rstrip("%"),
+        "official": str(rate.official),
+        "percent": percent(rate.official, result.measure.decimals).rstrip("%"),
         "asked": rate.asked,
         "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
         "weighted": rate.weighted,

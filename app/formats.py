@@ -60,6 +60,11 @@ def points(value: Decimal | None) -> str:
     return "—" if value is None else f"{value} 分"
 
 
+def score(value: Fraction) -> str:
+    """Write exact points of a rubric, halves rounded up to two decimals."""
+    return points(decimal(value, 2))
+
+
 _CHANNELS = {
     Channel.SCANNED: _("扫码"),
     Channel.POSTER: _("海报"),

@@ -41,6 +41,14 @@ class Kind(StrEnum):
     JUDGEMENT = "judgement"
 
 
+class Weighting(StrEnum):
+    """Which weights a rate was computed with."""
+
+    RAW = "raw"
+    DESIGN = "design"
+    RAKED = "raked"
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The ends of an interval for a rate, as shares between 0 and 1, and how they were found."""
@@ -55,7 +63,8 @@ class Interval:
 class Rate:
     """A share of respondents, with everything that lets a reader check it.
 
-    `value` is the rate; for a composite of several questions it need not be numerator ÷ base.
+    `value` is the rate; for a composite of several questions, and where `weighting` is not raw,
+    it need not be numerator ÷ base, which are raw counts.
     `left_out` counts, by reason, the answers outside the base; `seal` is the digest of the
     sealed survey, None until it is sealed. `respondents` is how many people gave the answers in
     the base; None says that the base counts people.
@@ -71,6 +80,7 @@ class Rate:
     seal: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     respondents: int | None = None
+    weighting: Weighting = Weighting.RAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +404,7 @@ def _rate(fields: Fields) -> Rate:
         seal=_or_none(fields, "seal"),
         left_out=fields.counts("left_out"),
         respondents=fields.integer("respondents") if fields.has("respondents") else None,
+        weighting=_weighting(fields),
     )
     fields.skip_null("respondents")
     if rate.respondents == 0:
@@ -405,6 +416,13 @@ def _rate(fields: Fields) -> Rate:
     if rate.value > 1:
         fields.refuse("value", "率不能大于 1")
     return rate
+
+
+def _weighting(fields: Fields) -> Weighting:
+    if fields.has("weighting"):
+        return fields.word("weighting", Weighting)
+    fields.skip_null("weighting")
+    return Weighting.RAW
 
 
 def _interval(fields: Fields) -> Interval | None:
@@ -535,6 +553,7 @@ def _rate_json(rate: Rate) -> dict[str, object]:
         "seal": rate.seal,
         "left_out": dict(rate.left_out),
         **({} if rate.respondents is None else {"respondents": rate.respondents}),
+        "weighting": rate.weighting,
     }
 
 

@@ -346,6 +346,10 @@ def _subject(
     match measurement.content:
         case feed.Rate(numerator, base, value) if Fraction(numerator, base) == value == rate:
             return f"{indicator.name} {wording.counted(numerator, base)}"
+        case feed.Rate(numerator, base, weighting=weighting) if rate is not None and (
+            weighting is not feed.Weighting.RAW
+        ):
+            return f"{indicator.name} {wording.weighted(rate, numerator, base)}"
         case feed.Judgement(reason=reason):
             return reason
         case _ if rate is not None:

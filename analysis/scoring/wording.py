@@ -95,6 +95,11 @@ def counted(numerator: int, base: int) -> str:
     return f"{numerator}/{base} = {percent(Fraction(numerator, base))}"
 
 
+def weighted(rate: Fraction, numerator: int, base: int) -> str:
+    """Return a weighted rate beside its raw counts: 加权 78.25%（未加权 82/103 = 79.61%）."""
+    return f"加权 {percent(rate)}（未加权 {counted(numerator, base)}）"
+
+
 def range_of(low: Decimal, high: Decimal) -> str:
     """Return a range of points, or the one number that it is."""
     return f"{low} 分" if low == high else f"{low}–{high} 分"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Response
+from flask import Response, request
 
 from app.access import current_staff, record
 from app.attachments import FORMS, attachment
@@ -17,9 +17,9 @@ _FORM = f"<any({', '.join(FORMS)}):form>"
 
 @blueprint.get(f"/surveys/<id:survey_id>/rates.{_FORM}")
 def export_rates(survey_id: int, form: str) -> Response:
-    """Hand out every measure, overall and by town."""
+    """Hand out every measure, overall and by town; `?official` without what is not reliable."""
     evidence = _evidence(survey_id)
-    sheets = [exporting.rates_sheet(evidence)]
+    sheets = [exporting.rates_sheet(evidence, is_official="official" in request.args)]
     act = audit.results_exported(
         current_staff().name, audit.Action.RATES_EXPORTED, evidence.survey, form
     )

@@ -30,7 +30,7 @@ from app.errors import InvalidInput, NotFound, Problem
 from app.formats import review_reason_name
 from app.forms import plain_text, show_faults
 from app.models import BackCheckPlan, Review, ReviewReason, ReviewState, Survey
-from app.services import audit, back_checks, collecting, inclusion, publishing, reviewing
+from app.services import audit, back_checks, collecting, inclusion, publishing, results, reviewing
 from app.signals import signal_names
 
 # A blueprint of its own because it has an audience of its own: it shows one person's answers.
@@ -283,12 +283,19 @@ def _one_page(look: _Look, form: DecisionForm) -> str:
 
 
 def _rule_page(session: Session, survey: Survey, form: RuleForm) -> str:
+    evidence = results.load_evidence(session, survey)
+    try:
+        reviewed = results.reviewed_rates(evidence)
+    except Problem:  # the rates page says what is wrong with the design; the rule stands without
+        reviewed = []
     return render_template(
         "desk/inclusion.html",
         survey=survey,
         form=form,
-        rule=inclusion.load_inclusion(session, survey.id),
+        rule=evidence.inclusion,
         versions=inclusion.load_rules(session, survey.id),
+        evidence=evidence,
+        reviewed=reviewed,
     )
 
 

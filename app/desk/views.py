@@ -137,6 +137,7 @@ _ACTIONS = {
     audit.Action.ANSWERS_IMPORTED: _("导入答卷"),
     audit.Action.IMPORT_SET_ASIDE: _("撤销导入"),
     audit.Action.MAPPING_SAVED: _("设定对应关系"),
+    audit.Action.DESIGN_SAVED: _("设定抽样设计"),
     audit.Action.RATE_ENTERED: _("登记外部数据"),
     audit.Action.RATE_WITHDRAWN: _("撤下外部数据"),
     audit.Action.SUBMISSION_VIEWED: _("查看一份答卷"),
@@ -231,6 +232,13 @@ _FACTS = {
     "population": _("人口"),
     "stratum": _("分层"),
     "parent": _("上级片区"),
+    "kind": _("抽样方式"),
+    "strata": _("分层"),
+    "finite": _("有限总体校正"),
+    "lonely": _("只有一个抽样单位的层"),
+    "smallest": _("最少人数"),
+    "margins": _("总体边际"),
+    "after_opening": _("开放之后"),
 }
 
 
@@ -414,8 +422,10 @@ def rates(survey_id: int) -> ResponseReturnValue:
         evidence=evidence,
         survey=evidence.survey,
         results=results.measure_results(evidence),
-        reviewed=results.reviewed_rates(evidence) if evidence.aside else [],
+        reviewed=[] if results.tells_few_apart(evidence) else results.reviewed_rates(evidence),
         rubrics=evaluating.rubrics_for(evidence),
+        doubts=results.doubts,
+        method_name=results.method_name,
     )
 
 

@@ -4,6 +4,7 @@ from app.models.area import Area, SurveyArea
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardEvent, CardState, Printout
+from app.models.design import SampleKind, SurveyDesign
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -60,6 +61,7 @@ __all__ = [
     "ReviewReason",
     "ReviewState",
     "Role",
+    "SampleKind",
     "Seal",
     "SignIn",
     "SignInOutcome",
@@ -71,6 +73,7 @@ __all__ = [
     "SubmissionState",
     "Survey",
     "SurveyArea",
+    "SurveyDesign",
     "SurveyState",
     "Target",
 ]

@@ -34,6 +34,7 @@ from app.models import (
     Seal,
     Staff,
     Survey,
+    SurveyDesign,
     SurveyState,
 )
 from app.services.inclusion import Inclusion
@@ -86,6 +87,7 @@ class Action(StrEnum):
     ANSWERS_IMPORTED = "answers_imported"
     IMPORT_SET_ASIDE = "import_set_aside"
     MAPPING_SAVED = "mapping_saved"
+    DESIGN_SAVED = "design_saved"
     RATE_ENTERED = "rate_entered"
     RATE_WITHDRAWN = "rate_withdrawn"
     SUBMISSION_VIEWED = "submission_viewed"
@@ -353,6 +355,25 @@ def mapping_saved(actor: str, survey: Survey, made: ImportMapping) -> Act:
     after = {"name": made.name, "questionnaire": survey.questionnaire.code}
     named = f"mapping {made.id}"
     return Act(actor, Action.MAPPING_SAVED, named, survey.area.path, None, {**after})
+
+
+def design_saved(actor: str, survey: Survey, design: SurveyDesign) -> Act:
+    """Say that a version of a survey's sampling design was saved, and whether it was open then."""
+    kept = ("strata", "finite", "lonely", "smallest")
+    facts = {"kind": design.kind.value, **{name: design.document[name] for name in kept}}
+    return Act(
+        actor,
+        Action.DESIGN_SAVED,
+        f"survey {survey.id} design {design.number}",
+        survey.area.path,
+        None,
+        {
+            **facts,
+            "margins": "、".join(design.document["margins"]),
+            "after_opening": design.after_opening,
+        },
+        design.reason,
+    )
 
 
 def rate_entered(actor: str, survey: Survey, rate: ExternalRate, area: Area) -> Act:

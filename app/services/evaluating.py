@@ -1,9 +1,11 @@
 """From rates to rubric points: measurements by indicator, handed to the shared scoring module."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
+from analysis.display import GroupStatus
 from analysis.intervals import Interval
 from analysis.rates import Rate, describe
 from analysis.scoring import feed
@@ -12,8 +14,7 @@ from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
 from app.errors import say as _
 from app.formats import late_rule_mark
-from app.services.external import ExternalFigure
-from app.services.results import Evidence, rate_or_none
+from app.services.results import Evidence, shown_rate
 from surveys.questionnaire import Measure, MeasureKind
 
 
@@ -61,11 +62,12 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
         measure = by_id.get(indicator.measure or "")
         if measure is None or measure.kind is MeasureKind.NPS:
             continue
-        rate = rate_or_none(evidence, measure)
-        if rate:
-            found.append(_measurement(evidence, indicator.code, measure, rate))
-        elif figure := _external_or_none(evidence, measure):
-            found.append(_from_elsewhere(evidence, indicator.code, measure, figure))
+        shown = shown_rate(evidence, measure)
+        if shown.rates:
+            content = measured(evidence, measure, shown.rates[0])
+            found.append(feed.Measurement(indicator.code, content, source=_source(evidence)))
+        elif shown.status is GroupStatus.NOBODY_ANSWERED:
+            found.extend(_from_elsewhere(evidence, indicator.code, measure))
     return tuple(found)
 
 
@@ -84,12 +86,24 @@ def score_survey(evidence: Evidence, rubric: Rubric) -> ScoreSheet:
     return score(rubric, measurements(evidence, rubric))
 
 
-def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) -> feed.Measurement:
-    content = feed.Rate(
+def _source(evidence: Evidence) -> str:
+    """Return the survey's title with the marks of a design or a rule that was set after opening.
+
+    A feed goes where our pages do not: what they say, its source says.
+    """
+    mark = late_rule_mark(evidence.inclusion.late_changes)
+    notes = [evidence.survey.title, str(evidence.design_note), mark]
+    return "；".join(note for note in notes if note)
+
+
+def measured(evidence: Evidence, measure: Measure, rate: Rate) -> feed.Rate:
+    """Return a rate of a survey as the scoring module takes it."""
+    return feed.Rate(
         numerator=rate.numerator,
         base=rate.base,
-        value=rate.value,
+        value=rate.official,
         definition=describe(measure, evidence.questionnaire),
+        weighting=evidence.weighting,
         interval=_interval(rate.interval),
         interval_note=rate.interval_note,
         survey=str(evidence.survey.id),
@@ -97,32 +111,24 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
         left_out={"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
         respondents=None if rate.respondents == rate.base else rate.respondents,
     )
-    # A feed goes where our pages do not: what they say of a rule changed late, its source says.
-    mark = late_rule_mark(evidence.inclusion.late_changes)
-    source = f"{evidence.survey.title}；{mark}" if mark else evidence.survey.title
-    return feed.Measurement(code, content, source=source)
 
 
-def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:
+def _from_elsewhere(evidence: Evidence, code: str, measure: Measure) -> Iterator[feed.Measurement]:
+    """Yield what another source counted for the whole area, the newest, if there is any."""
     whole = evidence.survey.area_id
-    found = (
-        one for one in evidence.external if one.measure_id == measure.id and one.area_id == whole
-    )
-    return next(found, None)
-
-
-def _from_elsewhere(
-    evidence: Evidence, code: str, measure: Measure, figure: ExternalFigure
-) -> feed.Measurement:
-    content = feed.Rate(
-        numerator=figure.numerator,
-        base=figure.base,
-        value=figure.value,
-        definition=describe(measure, evidence.questionnaire),
-        interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
-        survey=str(evidence.survey.id),
-    )
-    return feed.Measurement(code, content, str(_("外部数据：%(source)s", source=figure.source)))
+    for figure in evidence.external:
+        if figure.measure_id == measure.id and figure.area_id == whole:
+            content = feed.Rate(
+                numerator=figure.numerator,
+                base=figure.base,
+                value=figure.value,
+                definition=describe(measure, evidence.questionnaire),
+                interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
+                survey=str(evidence.survey.id),
+            )
+            source = str(_("外部数据：%(source)s", source=figure.source))
+            yield feed.Measurement(code, content, source)
+            return
 
 
 def _interval(interval: Interval | None) -> feed.Interval | None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
-from analysis.rates import GroupStatus, Rate
+from analysis.display import GroupStatus, Shown, official
+from analysis.rates import Rate
 from analysis.scoring.annex import Row, annex
 from analysis.scoring.rules import Role
 from analysis.scoring.score import Alternative, ScoreSheet, State, Sum
@@ -16,9 +18,11 @@ from app.models import AuditEntry
 from app.services.results import (
     Evidence,
     MeasureResult,
+    doubts,
     frequency_tables,
     group_name,
     measure_results,
+    method_name,
 )
 from app.services.seals import Stand
 from app.spreadsheets.writing import Percent, Sheet, Value
@@ -56,8 +60,11 @@ def _stand(stand: Stand) -> Sentence:
     )
 
 
-def rates_sheet(evidence: Evidence) -> Sheet:
-    """Return every measure overall and by town, a row for each; what is withheld says so."""
+def rates_sheet(evidence: Evidence, *, is_official: bool = False) -> Sheet:
+    """Return every measure overall and by town, a row for each; what is withheld says so.
+
+    An official table also withholds what is not reliable.
+    """
     headings = (
         *_SURVEY,
         _("编号"),
@@ -75,19 +82,36 @@ def rates_sheet(evidence: Evidence) -> Sheet:
         _("区间上限"),
         _("置信度"),
         _("区间说明"),
+        _("未加权比率"),
+        _("设计效应"),
+        _("可靠性"),
+        _("抽样设计"),
     )
+    found = measure_results(evidence)
     rows = [
-        (*_survey(evidence), result.measure.id, result.measure.name, result.definition, *rest)
-        for result in measure_results(evidence)
+        (
+            *_survey(evidence),
+            result.measure.id,
+            result.measure.name,
+            result.definition,
+            *rest,
+            evidence.design_note,
+        )
+        for result in (map(_officially, found) if is_official else found)
         for rest in _rate_rows(evidence, result)
     ]
-    return Sheet(_("比率"), headings, rows)
+    return Sheet(_("正式比率表") if is_official else _("比率"), headings, rows)
+
+
+def _officially(result: MeasureResult) -> MeasureResult:
+    shown = official(Shown(result.measure, result.status, result.rates, result.groups))
+    return replace(result, status=shown.status, rates=shown.rates, groups=shown.groups)
 
 
 def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Value, ...]]:
     place, places = evidence.survey.area_name, result.measure.decimals
     if not result.rates:
-        yield place, None, _STATUS[GroupStatus.NOBODY_ANSWERED], *_figures(None, places)
+        yield place, None, _STATUS[result.status], *_figures(None, places)
     for rate in result.rates:
         option = _option(evidence, result, rate)
         yield place, option, _STATUS[GroupStatus.SHOWN], *_figures(rate, places)
@@ -98,14 +122,15 @@ def _rate_rows(evidence: Evidence, result: MeasureResult) -> Iterator[tuple[Valu
         if figure.measure_id == result.measure.id:
             status = _("外部数据：%(source)s", source=figure.source)
             value = Percent(figure.value, places)
-            counts = (figure.numerator, figure.base, None, None, value, None, None, None, None)
-            yield figure.area_name, None, status, *counts
+            counts = (figure.numerator, figure.base, None, None, value)
+            yield figure.area_name, None, status, *counts, *((None,) * 7)
 
 
 _STATUS = {
     GroupStatus.SHOWN: _("已列出"),
     GroupStatus.NOBODY_ANSWERED: _("没有人答，不可计算"),
     GroupStatus.SUPPRESSED: _("人数太少，为保护答题人不单列"),
+    GroupStatus.UNRELIABLE: _("不够可靠，正式表不列"),
 }
 
 
@@ -118,7 +143,7 @@ def _option(evidence: Evidence, result: MeasureResult, rate: Rate) -> str | None
 
 def _figures(rate: Rate | None, places: int) -> tuple[Value, ...]:
     if rate is None:
-        return (None,) * 9
+        return (None,) * 12
     interval = rate.interval
     ends: tuple[Value, ...] = (None, None, None)
     if interval is not None:
@@ -132,9 +157,12 @@ def _figures(rate: Rate | None, places: int) -> tuple[Value, ...]:
         rate.base,
         rate.left_out.blank,
         rate.left_out.unsure,
-        _figure(rate, rate.value, places),
+        _figure(rate, rate.official, places),
         *ends,
-        rate.interval_note if interval is None else interval.method.value,
+        rate.interval_note if interval is None else method_name(interval.method),
+        None if rate.weighted is None else _figure(rate, rate.value, places),
+        None if rate.design_effect is None else decimal(Fraction(rate.design_effect), 3),
+        "；".join(str(each) for each in doubts(rate)),
     )
 
 
@@ -166,7 +194,7 @@ def tables_sheet(evidence: Evidence) -> Sheet:
             table.title,
             block.heading or evidence.questionnaire.question(block.question).text,
             row.text,
-            row.count,
+            _STATUS[GroupStatus.SUPPRESSED] if row.count is None else row.count,
             block.n,
             block.blank,
             None if row.share is None else Percent(row.share),

@@ -1,7 +1,8 @@
 """From stored submissions to rates and tables: the bridge into `analysis`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,25 +11,30 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from analysis.archive import design_facts
-from analysis.designs import Design, Sample
-from analysis.frames import SubmissionRow, build_frame
-from analysis.published import Comparison, bundled, compare
-from analysis.rates import (
-    Group,
+from analysis.designs import Design, LonelyCluster, Sample, lay_out
+from analysis.display import (
+    SMALLEST_GROUP,
     GroupRate,
-    NobodyAnswered,
-    Rate,
-    by_group,
-    describe,
-    estimate,
-    estimate_options,
+    GroupStatus,
+    Shown,
+    rate_of,
+    rates_of,
+    tables_of,
 )
-from analysis.tables import FrequencyTable, frequency_table
-from app.errors import Problem
+from analysis.frames import SubmissionRow, build_frame
+from analysis.intervals import IntervalMethod
+from analysis.published import Comparison, bundled, compare
+from analysis.rates import UNRELIABLE, Group, Rate, Reliability, describe
+from analysis.scoring.feed import Weighting
+from analysis.tables import FrequencyTable
+from analysis.weights import MarginError, Raked, rake
+from app.errors import Problem, Sentence
 from app.errors import say as _
 from app.formats import channel_name
-from app.models import Area, Channel, FreeText, Origin, Submission, Survey
+from app.models import Area, Channel, FreeText, Origin, Submission, Survey, SurveyDesign
+from app.services import designing
 from app.services.collecting import load_questionnaire
+from app.services.designing import Laid
 from app.services.external import ExternalFigure, load_figures
 from app.services.inclusion import (
     Inclusion,
@@ -37,12 +43,20 @@ from app.services.inclusion import (
     is_set_aside,
     load_inclusion,
 )
-from app.services.retention import SMALLEST_GROUP
 from app.services.seals import Stand, load_stand
 from app.services.survey_areas import Place, Tree, in_reach, tree_of
 from surveys.questionnaire import Measure, Questionnaire
 
 TEXTS_ON_A_PAGE = 50
+
+DOUBTS = {
+    Reliability.FEW_PEOPLE: _("有效样本不到 30 人"),
+    Reliability.WIDE_INTERVAL: _("区间宽于 30 个百分点"),
+    Reliability.WIDE_FOR_ITS_SIZE: _("区间宽过比率本身的 1.3 倍"),
+    Reliability.FEW_CLUSTERS: _("抽样单位太少，区间只供参考"),
+    Reliability.NONE_OR_ALL: _("全部或无一，请核对"),
+}
+"""What speaks against relying on a rate, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,8 @@ class Evidence:
     `towns` are the areas directly below the survey's own; a submission from a village counts in
     its town, as they lay when the survey was opened. `channels` counts the submissions by channel.
     `external` holds what other sources counted, which is never mixed with these submissions.
-    `everything` has also what review keeps out by the rule `inclusion`; `aside` are the keys of
-    what was set aside, kept out or not. `stand` says whether all this is sealed.
+    `everything` has also what review keeps out by the rule `inclusion`, `without_aside` nothing
+    that was set aside, kept out or not. `stand` says whether all this is sealed.
     """
 
     survey: Survey
@@ -65,22 +79,41 @@ class Evidence:
     replayed: int
     external: tuple[ExternalFigure, ...]
     inclusion: Inclusion
-    everything: pd.DataFrame
-    aside: frozenset[str]
+    everything: Laid
+    without_aside: Laid
     stand: Stand
+    smallest: int = SMALLEST_GROUP
+    design_note: Sentence = ""
+    design_faults: tuple[Sentence, ...] = ()
 
     @property
     def excluded(self) -> int:
         """How many submissions the rule keeps out."""
-        return len(self.everything) - len(self.frame)
+        return len(self.everything.frame) - len(self.frame)
+
+    @property
+    def aside(self) -> int:
+        """How many submissions were set aside, kept out or not."""
+        return len(self.everything.frame) - len(self.without_aside.frame)
+
+    @property
+    def weighting(self) -> Weighting:
+        """Which weights the rates are computed with."""
+        if self.design.sample is not Sample.DRAWN:
+            return Weighting.RAW
+        return Weighting.RAKED if self.design.margins else Weighting.DESIGN
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureResult:
-    """One measure with its rate, or the fact that nobody answered; shares per option are many."""
+    """One measure with what may be shown of it: its rate, or why there is none.
+
+    Shares per option are many.
+    """
 
     measure: Measure
     definition: str
+    status: GroupStatus
     rates: tuple[Rate, ...]
     groups: tuple[GroupRate, ...]
 
@@ -90,28 +123,42 @@ def load_evidence(session: Session, survey: Survey) -> Evidence:
     questionnaire = load_questionnaire(session, survey.questionnaire.digest)
     tree = tree_of(session, survey)
     rule = load_inclusion(session, survey.id)
+    drawn = designing.load_design(session, survey)
     columns = is_counted(rule).label("counts"), is_set_aside().label("aside")
     stored = session.execute(_submissions(survey).add_columns(*columns).where(is_kept())).all()
-    rows = [_submission_row(each, tree) for each in stored]
-    everything = build_frame(questionnaire, rows)
-    counts = pd.Series([row.counts for row in stored], dtype="bool")
-    frame = everything[counts].reset_index(drop=True)
-    channels = Counter(frame["channel"])
-    design = _design(channels)
+    everything = build_frame(questionnaire, [_submission_row(each, tree) for each in stored])
+    counted = _laid(everything, stored, drawn, [bool(row.counts) for row in stored])
+    computed = {**design_facts(counted.design), "smallest": counted.smallest}
     return Evidence(
         survey=survey,
         questionnaire=questionnaire,
-        frame=frame,
-        design=design,
+        frame=counted.frame,
+        design=counted.design,
         towns=tree.towns,
-        channels=dict(channels),
+        channels=dict(Counter(counted.frame["channel"])),
         replayed=sum(row.origin is Origin.REPLAYED and row.counts for row in stored),
         external=load_figures(session, survey),
         inclusion=rule,
-        everything=everything,
-        aside=frozenset(str(row.key) for row in stored if row.aside),
-        stand=load_stand(session, survey, design_facts(design), rule),
+        everything=_laid(everything, stored, drawn, [True for _row in stored]),
+        without_aside=_laid(everything, stored, drawn, [not row.aside for row in stored]),
+        stand=load_stand(session, survey, computed, rule),
+        smallest=counted.smallest,
+        design_note=counted.note,
+        design_faults=counted.faults,
     )
+
+
+def _laid(
+    everything: pd.DataFrame,
+    stored: Sequence[Row[Any]],
+    drawn: SurveyDesign | None,
+    chosen: Sequence[bool],
+) -> Laid:
+    """Lay the survey's design over some of its submissions."""
+    frame = everything[pd.Series(chosen, dtype="bool")].reset_index(drop=True)
+    villages = [row.area_id for row, is_chosen in zip(stored, chosen, strict=True) if is_chosen]
+    has_posters = bool((frame["channel"] == Channel.POSTER.value).any())
+    return designing.lay_design(frame, villages, drawn, has_posters=has_posters)
 
 
 def load_withdrawn(session: Session, evidence: Evidence) -> list[SubmissionRow]:
@@ -205,19 +252,55 @@ def _nameable(session: Session, survey: Survey, tree: Tree) -> dict[int, str]:
     counts: Counter[int] = Counter()
     for area_id, count in by_area:
         counts[tree.town_of(area_id)] += count
-    named = {town.id: town.name for town in tree.towns if counts[town.id] >= SMALLEST_GROUP}
+    smallest = designing.load_smallest(session, survey)
+    named = {town.id: town.name for town in tree.towns if counts[town.id] >= smallest}
     left_out = sum(count for town, count in counts.items() if town not in named)
-    return {} if 0 < left_out < SMALLEST_GROUP else named
+    return {} if 0 < left_out < smallest else named
 
 
 def measure_results(evidence: Evidence, by: str = "area") -> list[MeasureResult]:
     """Return every measure overall and by `area`, `channel` or a question with one choice.
 
-    Raises `Problem` when `by` is none of these.
+    Raises `Problem` when `by` is none of these, or when the survey's design cannot be computed.
     """
     order = group_order(evidence, by)
-    measures = evidence.questionnaire.measures
-    return [_measure_result(evidence, measure, by, order) for measure in measures]
+    with _computable(evidence):
+        shown = rates_of(
+            evidence.frame,
+            evidence.questionnaire,
+            evidence.design,
+            by,
+            order,
+            smallest=evidence.smallest,
+        )
+    return [measure_result(evidence, each) for each in shown]
+
+
+_METHODS = {
+    IntervalMethod.WILSON: _("Wilson 法"),
+    IntervalMethod.WILSON_POOLED: _("Wilson 法，合并设计效应"),
+    IntervalMethod.KORN_GRAUBARD: _("Korn–Graubard 法"),
+    IntervalMethod.CENSUS: _("全部调查"),
+}
+
+
+def method_name(method: IntervalMethod) -> Sentence:
+    """Return what the formula behind an interval is called."""
+    return _METHODS.get(method, method.value)
+
+
+def doubts(rate: Rate) -> list[Sentence]:
+    """Return in words what speaks against relying on a rate; the first says what follows."""
+    found = [DOUBTS[doubt] for doubt in rate.reliability]
+    if UNRELIABLE & set(rate.reliability):
+        return [_("不够可靠，不宜对外引用"), *found]
+    return [_("请复核"), *found] if found else []
+
+
+def measure_result(evidence: Evidence, shown: Shown) -> MeasureResult:
+    """Return what may be shown of one measure with its definition in words."""
+    definition = describe(shown.measure, evidence.questionnaire)
+    return MeasureResult(shown.measure, definition, shown.status, shown.rates, shown.groups)
 
 
 def group_order(evidence: Evidence, by: str) -> tuple[Group, ...]:
@@ -247,8 +330,8 @@ def group_name(evidence: Evidence, by: str, group: Group) -> str:
 class ReviewedRate:
     """One measure over what counts, over everything, and without all that was set aside.
 
-    Each is None when nobody in it answered. The last two differ from the first only where
-    something was set aside; the rule may let some of that count.
+    Each is None when nobody in it answered, or too few. The last two differ from the first only
+    where something was set aside; the rule may let some of that count.
     """
 
     measure: Measure
@@ -260,24 +343,38 @@ class ReviewedRate:
 def reviewed_rates(evidence: Evidence) -> list[ReviewedRate]:
     """Return every measure with and without what review set aside; overall, never by group.
 
-    By group they would tell what the few answered who were set aside there.
+    By group they would tell what the few answered who were set aside there. Whoever may see this
+    where few were set aside is for the caller to say: see `tells_few_apart`.
     """
-    kept = ~evidence.everything["key"].isin(evidence.aside)
-    frames = (evidence.frame, evidence.everything, evidence.everything[kept].reset_index(drop=True))
-    read = [replace(evidence, frame=frame) for frame in frames]
+    read = [
+        replace(evidence, frame=laid.frame, design=laid.design, design_faults=laid.faults)
+        for laid in (evidence.everything, evidence.without_aside)
+    ]
     return [
-        ReviewedRate(measure, *(rate_or_none(each, measure) for each in read))
+        ReviewedRate(measure, *(_overall(each, measure) for each in (evidence, *read)))
         for measure in evidence.questionnaire.measures
         if not measure.per_option
     ]
 
 
-def frequency_tables(evidence: Evidence) -> list[FrequencyTable]:
+def tells_few_apart(evidence: Evidence) -> bool:
+    """Say whether rates with and without what was set aside would tell what a few answered.
+
+    One taken from the other gives the answers of those by whom they differ.
+    """
+    every, clean = len(evidence.everything.frame), len(evidence.without_aside.frame)
+    official = len(evidence.frame)
+    apart = every - official, every - clean, abs(official - clean)
+    return any(0 < difference < evidence.smallest for difference in apart)
+
+
+def _overall(evidence: Evidence, measure: Measure) -> Rate | None:
+    return next(iter(shown_rate(evidence, measure).rates), None)
+
+
+def frequency_tables(evidence: Evidence) -> Sequence[FrequencyTable]:
     """Return the survey's frequency tables in the layout that its questionnaire gives."""
-    return [
-        frequency_table(evidence.frame, evidence.questionnaire, table)
-        for table in evidence.questionnaire.tables
-    ]
+    return tables_of(evidence.frame, evidence.questionnaire, evidence.smallest)
 
 
 def published_comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
@@ -297,34 +394,45 @@ def published_comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
     )
 
 
-def rate_or_none(evidence: Evidence, measure: Measure) -> Rate | None:
-    """Return the overall rate of a measure; None when nobody answered, which is not 0."""
-    try:
-        return estimate(evidence.frame, measure, evidence.design)
-    except NobodyAnswered:
+def shown_rate(evidence: Evidence, measure: Measure) -> Shown:
+    """Return what may be shown of a measure, or of another definition over the same questions.
+
+    Raises `Problem` when the survey's design cannot be computed.
+    """
+    asked, design = evidence.questionnaire, evidence.design
+    with _computable(evidence):
+        return rate_of(evidence.frame, asked, measure, design, evidence.smallest)
+
+
+def raking(evidence: Evidence) -> Raked | None:
+    """Return what raking to the survey's margins does to the weights; None where it is not done.
+
+    Raises `Problem` when the margins cannot be met.
+    """
+    design = evidence.design
+    if not design.margins or evidence.frame.empty or evidence.design_faults:
         return None
+    with _computable(evidence):
+        start = lay_out(evidence.frame, replace(design, margins={})).weights
+        return rake(evidence.frame, start, design.margins)
 
 
-def _measure_result(
-    evidence: Evidence, measure: Measure, by: str, order: Sequence[Group]
-) -> MeasureResult:
-    definition = describe(measure, evidence.questionnaire)
-    if measure.per_option:
-        return MeasureResult(measure, definition, _option_rates(evidence, measure), ())
-    rate = rate_or_none(evidence, measure)
-    groups = by_group(evidence.frame, measure, evidence.design, by, order) if rate else ()
-    return MeasureResult(measure, definition, (rate,) if rate else (), groups)
-
-
-def _option_rates(evidence: Evidence, measure: Measure) -> tuple[Rate, ...]:
+@contextmanager
+def _computable(evidence: Evidence) -> Iterator[None]:
+    """Say in words what keeps a design from being computed."""
+    for fault in evidence.design_faults:
+        raise Problem(fault)
     try:
-        return estimate_options(evidence.frame, measure, evidence.design)
-    except NobodyAnswered:
-        return ()
-
-
-def _design(channels: Counter[str]) -> Design:
-    # Whoever sees a poster may answer: with such answers among them no sampling error can be
-    # inferred (STATISTICS.md §2), and saying so beats an interval that misleads.
-    self_selected = channels[Channel.POSTER.value] > 0
-    return Design(Sample.SELF_SELECTED if self_selected else Sample.SIMPLE)
+        yield
+    except LonelyCluster as lonely:
+        strata = "、".join(lonely.strata)
+        raise Problem(
+            _(
+                "这些层只抽了一个单位，无法计算抽样误差：%(strata)s。请在“抽样设计”页选择怎样处理。",
+                strata=strata,
+            )
+        ) from lonely
+    except MarginError as fault:
+        raise Problem(
+            _("总体边际无法满足（%(fault)s），请在“抽样设计”页修改。", fault=str(fault))
+        ) from fault

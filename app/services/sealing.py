@@ -128,7 +128,10 @@ def _make(
 ) -> Seal:
     document = evidence.survey.questionnaire.document
     areas = [town.id for town in evidence.towns]
-    found = archive.figures(evidence.questionnaire, evidence.frame, evidence.design, areas)
+    results.measure_results(evidence)  # says in words what keeps a rate from being computed
+    found = archive.figures(
+        evidence.questionnaire, evidence.frame, evidence.design, areas, evidence.smallest
+    )
     leaves = sorted(seals.leaf_of(keys, row.key, row.digest, counts=row.counts) for row in rows)
     manifest = {
         **_about(evidence, sealing, last),
@@ -190,6 +193,7 @@ def _about(evidence: Evidence, sealing: Sealing, last: Seal | None) -> dict[str,
         "code": archive.code_digest(),
         "replayed": evidence.replayed,
         "design": archive.design_facts(evidence.design),
+        "smallest": evidence.smallest,
         "inclusion": {
             "rule": evidence.inclusion.number,
             "excluded": sorted(evidence.inclusion.excluded),
@@ -207,9 +211,14 @@ def _table(session: Session, evidence: Evidence) -> pd.DataFrame:
     `withdrawn` was taken back together with its import.
     """
     reviews = load_reviews(session, evidence.survey)
-    kept = evidence.everything
+    every = evidence.everything.frame
+    out = every[~every["key"].isin(evidence.frame["key"])]
+    # The columns of the design as they are for what counts; the rest has no weight.
+    kept = pd.concat(
+        [evidence.frame.assign(counts=True), out[_asked(out)].assign(counts=False)],
+        ignore_index=True,
+    )
     kept = kept.assign(
-        counts=kept["key"].isin(evidence.frame["key"]),
         review=[reviews.get(key, _UNREVIEWED)[0] for key in kept["key"]],
         review_reason=[reviews.get(key, _UNREVIEWED)[1] for key in kept["key"]],
     )
@@ -217,6 +226,10 @@ def _table(session: Session, evidence: Evidence) -> pd.DataFrame:
     withdrawn = withdrawn.assign(counts=False, review="withdrawn", review_reason="")
     frame = pd.concat([kept, withdrawn], ignore_index=True).drop(columns=_LEFT_OUT)
     return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+def _asked(frame: pd.DataFrame) -> list[str]:
+    return [column for column in frame.columns if not column.startswith("#")]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -286,7 +299,7 @@ def _recomputed(
     counted = counted.assign(key=[str(number) for number in range(len(counted))])
     areas = [area["id"] for area in bundle.manifest["areas"]]
     design = archive.read_design(bundle.manifest["design"])
-    anew = archive.figures(asked, counted, design, areas)
+    anew = archive.figures(asked, counted, design, areas, bundle.manifest["smallest"])
     for change in compare(json.loads(bundle.parts[RATES]), anew):
         figure = change.after or change.before or {}
         yield Difference(

@@ -27,6 +27,12 @@ class Place:
     population: int | None
     stratum: str | None
 
+    @property
+    def parent_id(self) -> int | None:
+        """The area above; None for the root of all areas."""
+        steps = self.path.split(STEP)
+        return int(steps[-3]) if len(steps) > 2 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

@@ -14,15 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.designs import Design, Lonely, LonelyCluster, Sample
+from analysis.display import GroupStatus, by_group
 from analysis.frames import SubmissionRow, build_frame
 from analysis.intervals import IntervalMethod, korn_graubard, wilson
 from analysis.rates import (
     CENSUS_NOTE,
     FEW_CLUSTERS_NOTE,
-    GroupStatus,
     Rate,
     Reliability,
-    by_group,
     describe,
     estimate,
     estimate_options,

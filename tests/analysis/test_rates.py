@@ -10,16 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.designs import Design, Sample
+from analysis.display import SMALLEST_GROUP, GroupRate, GroupStatus, by_group
 from analysis.frames import SubmissionRow, build_frame
 from analysis.intervals import wilson
 from analysis.rates import (
     SELF_SELECTED_NOTE,
-    SMALLEST_GROUP,
-    GroupRate,
-    GroupStatus,
     LeftOut,
     NobodyAnswered,
-    by_group,
     describe,
     estimate,
     estimate_options,

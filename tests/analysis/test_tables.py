@@ -64,5 +64,5 @@ def test_frequencies_sum_to_n(
 ) -> None:
     table = frequency_table(frame_of(*people), questionnaire, table_of(questionnaire, "grades"))
     for block in table.blocks:
-        assert sum(row.count for row in block.rows) == block.n
+        assert sum(row.count or 0 for row in block.rows) == block.n
         assert block.n + block.blank == len(people)

@@ -43,7 +43,7 @@ items = [{ question = "overall", positive = ["2", "5"], credit = { 2 = 0.9 } }]
 
 @pytest.fixture
 def rates(app: Flask, here: Zone, visitor: Visitor) -> str:
-    """Open a survey with such measures, let two people answer, and return where its rates are."""
+    """Open a survey with such measures, let six people answer, and return where its rates are."""
     with app.app_context(), transaction() as session:
         text = EVERY_KIND.read_text(encoding="utf-8") + MEASURES
         asked = parse_toml(text, "every_kind")
@@ -52,8 +52,9 @@ def rates(app: Flask, here: Zone, visitor: Visitor) -> str:
         publishing.move_survey(session, survey, SurveyState.OPEN)
         path = f"/p/{publishing.load_posters(session, survey)[0].slug}"
         address = f"/desk/surveys/{survey.id}/rates"
-    send(visitor, path, overall="2", recommend="0")
-    send(visitor, path, overall="5", reason="", recommend="8")
+    for _person in range(3):
+        send(visitor, path, overall="2", recommend="0")
+        send(visitor, path, overall="5", reason="", recommend="8")
     return address
 
 
@@ -62,7 +63,7 @@ def test_each_measure_is_shown_in_its_own_unit(rates: str, evaluator: Visitor) -
     for name, figures in {
         "score": ["62.50 分"],
         "net": ["-50.00"],
-        "partial": ["2（折算 1.90）", "95.00%", "“总体满意度”的另一种口径。"],
+        "partial": ["6（折算 5.70）", "95.00%", "“总体满意度”的另一种口径。"],
     }.items():
         (section,) = page.html.all("section", id=name)
         for figure in figures:

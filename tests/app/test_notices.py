@@ -192,4 +192,4 @@ def test_an_auditor_reads_the_versions_and_corrects_nothing(
 def test_an_area_that_is_added_is_on_record(app: Flask) -> None:
     app.test_cli_runner().invoke(args=["areas", "add", "新村", "--parent", "忠门镇"])
     (act,) = acts(app)
-    assert (act.action, act.after) == ("area_added", {"name": "新村"})
+    assert (act.action, act.after) == ("area_added", {"title": "新村"})

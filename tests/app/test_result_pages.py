@@ -75,12 +75,30 @@ def test_before_the_first_answer_nothing_is_scored(evaluator: Visitor, here: Zon
 
 def test_an_answer_moves_the_rates(evaluator: Visitor, visitor: Visitor, here: Zone) -> None:
     path = f"/desk/surveys/{here.survey}/rates"
-    visitor.submit(f"/s/{here.codes[0]}")
+    for code in here.codes[:5]:
+        visitor.submit(f"/s/{code}")
     first = section(evaluator.get(path), "awareness").text
-    visitor.submit(f"/s/{here.codes[1]}", answers(q1="unaware"))
+    visitor.submit(f"/s/{here.codes[5]}", answers(q1="unaware"))
     second = section(evaluator.get(path), "awareness").text
-    assert "1 1 0 100.00%" in first
-    assert "1 2 0 50.00%" in second
+    assert "5 5 0 100.00%" in first
+    assert "5 6 0 83.33%" in second
+
+
+def test_the_first_answers_are_withheld_until_five_have_come(
+    app: Flask, evaluator: Visitor, here: Zone, keys: Keys
+) -> None:
+    """A rate of four people is too easily somebody's, whichever page it stands on."""
+    store(app, here, keys, [answers()] * 4)
+    base = f"/desk/surveys/{here.survey}"
+    shown = section(evaluator.get(f"{base}/rates"), "awareness").text
+    assert "不足 5 人作答，为保护答题人不列。" in shown
+    assert "100.00%" not in shown
+    assert section(evaluator.get(f"{base}/tables"), "table-7").rows()["知道"] == ["…", "—"]
+    points = evaluator.get(f"{base}/scores/{RUBRIC}").html.all("tr", id="C31")[0].text
+    assert "缺测量" in points
+    assert not feeds.parse(evaluator.get(f"{base}/scores/{RUBRIC}/feed.json").body).measurements
+    store(app, here, keys, [answers()])
+    assert "5 5 0 100.00%" in section(evaluator.get(f"{base}/rates"), "awareness").text
 
 
 def test_the_survey_page_counts_by_channel(
@@ -97,21 +115,21 @@ def test_the_survey_page_counts_by_channel(
 def test_an_answer_that_was_set_aside_is_not_counted(
     app: Flask, evaluator: Visitor, here: Zone, keys: Keys
 ) -> None:
-    store(app, here, keys, [answers(), answers(q1="unaware")])
+    store(app, here, keys, [answers()] * 7)
     last = submissions(app, here.survey)[-1]
     with app.app_context(), transaction() as session:
         session.get_one(Submission, last.key).state = SubmissionState.SET_ASIDE
     page = evaluator.get(f"/desk/surveys/{here.survey}/rates")
-    assert section(page, "awareness").rows()["北岸经济开发区"][1] == "1"
+    assert section(page, "awareness").rows()["北岸经济开发区"][1] == "6"
 
 
 def test_a_blank_is_left_out_and_shown(
     app: Flask, evaluator: Visitor, here: Zone, keys: Keys
 ) -> None:
-    store(app, here, keys, [answers(), answers(q12="")])
+    store(app, here, keys, [*[answers()] * 5, answers(q12="")])
     page = evaluator.get(f"/desk/surveys/{here.survey}/rates")
     cells = section(page, "health_improved").rows()["北岸经济开发区"]
-    assert cells[:4] == ["1", "1", "1", "100.00%"]
+    assert cells[:4] == ["5", "5", "1", "100.00%"]
     assert (
         "另有 1 人次未作答，不在表内。" in evaluator.get(f"/desk/surveys/{here.survey}/tables").text
     )
@@ -121,11 +139,14 @@ def test_channels_are_shares_of_people(
     app: Flask, evaluator: Visitor, here: Zone, keys: Keys
 ) -> None:
     store(
-        app, here, keys, [answers(q2=("leaflet", "other")), answers(q2="leaflet"), answers(q2="")]
+        app,
+        here,
+        keys,
+        [*[answers(q2=("leaflet", "other"))] * 3, *[answers(q2="leaflet")] * 3, answers(q2="")],
     )
     shares = section(evaluator.get(f"/desk/surveys/{here.survey}/rates"), "channels").rows()
-    assert shares["宣传单或宣传册"][:4] == ["2", "2", "1", "100.00%"]
-    assert shares["其他"][:4] == ["1", "2", "1", "50.00%"]
+    assert shares["宣传单或宣传册"][:4] == ["6", "6", "1", "100.00%"]
+    assert shares["其他"][:4] == ["3", "6", "1", "50.00%"]
 
 
 def test_a_sample_of_cards_has_an_interval(
@@ -136,6 +157,7 @@ def test_a_sample_of_cards_has_an_interval(
     assert section(page, "awareness").rows()["北岸经济开发区"] == [
         *["9", "10", "0", "90.00%"],
         "59.58% – 98.21%",
+        "不够可靠，不宜对外引用；有效样本不到 30 人；区间宽于 30 个百分点",
     ]
 
 

@@ -287,6 +287,7 @@ def test_what_staff_wrote_about_cards_is_erased_with_the_rest(
         "texts": 0,
         "durations": 0,
         "batches": 0,
+        "slips": 0,
         "notes": 2,
     }
 
