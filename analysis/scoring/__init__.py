@@ -8,6 +8,7 @@ and no clock. It never repairs what a document says: it computes, and says what 
 # from the modules (`from analysis.scoring.audit import …`), never the modules themselves.
 from analysis.scoring.audit import Finding, FindingKind, audit
 from analysis.scoring.feed import Feed, FeedError, Measurement
+from analysis.scoring.ranking import Ranking, Standing, rank
 from analysis.scoring.rubric import Indicator, Rubric, RubricError, bundled, load, load_bundled
 from analysis.scoring.rules import Points, Rounding, Rule, RuleError, points
 from analysis.scoring.score import ScoreSheet, score
@@ -20,16 +21,19 @@ __all__ = [
     "Indicator",
     "Measurement",
     "Points",
+    "Ranking",
     "Rounding",
     "Rubric",
     "RubricError",
     "Rule",
     "RuleError",
     "ScoreSheet",
+    "Standing",
     "audit",
     "bundled",
     "load",
     "load_bundled",
     "points",
+    "rank",
     "score",
 ]
