@@ -9,6 +9,7 @@ from app.spreadsheets.writing import Sheet, csv_bytes, file_name, xlsx
 
 FORMS = ("csv", "xlsx")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BYTES = "application/octet-stream"
 
 
 def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Response:
@@ -18,7 +19,22 @@ def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Re
     """
     is_csv = form == "csv"
     content = csv_bytes(sheets[0]) if is_csv else xlsx(sheets)
-    response = Response(content, content_type="text/csv; charset=utf-8" if is_csv else _XLSX)
+    kind = "text/csv; charset=utf-8" if is_csv else _XLSX
+    return _named(Response(content, content_type=kind), form, title, plain)
+
+
+def json_attachment(content: str, title: str, plain: str) -> Response:
+    """Return JSON as a file; names as for `attachment`."""
+    response = Response(content, content_type="application/json")
+    return _named(response, "json", title, plain)
+
+
+def stored_attachment(content: bytes, form: str, title: str, plain: str) -> Response:
+    """Return what somebody handed in, as bytes that no browser opens by itself."""
+    return _named(Response(content, content_type=_BYTES), form, title, plain)
+
+
+def _named(response: Response, form: str, title: str, plain: str) -> Response:
     names = {
         "filename": f"{plain}.{form}",
         "filename*": f"UTF-8''{quote(f'{file_name(title)}.{form}', safe='')}",

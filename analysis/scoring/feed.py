@@ -351,6 +351,11 @@ def dump_many(feeds: Iterable[Feed]) -> str:
     return _text({"format": FORMAT_OF_MANY, "feeds": [_feed_json(feed) for feed in feeds]})
 
 
+def dump_measurement(measurement: Measurement) -> str:
+    """Return one measurement as JSON text that `parse_measurement` reads back unchanged."""
+    return json.dumps(as_json(measurement), ensure_ascii=False)
+
+
 def _text(raw: dict[str, object]) -> str:
     return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 

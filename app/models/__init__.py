@@ -4,6 +4,16 @@ from app.models.area import Area
 from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardEvent, CardState, Printout
+from app.models.evaluation import (
+    Entry,
+    EntryState,
+    Evaluation,
+    EvaluationObject,
+    EvaluationState,
+    EvidenceFile,
+    ReportedScore,
+    ScoreOrigin,
+)
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -27,6 +37,12 @@ __all__ = [
     "CardEvent",
     "CardState",
     "Channel",
+    "Entry",
+    "EntryState",
+    "Evaluation",
+    "EvaluationObject",
+    "EvaluationState",
+    "EvidenceFile",
     "ExternalRate",
     "FreeText",
     "ImportMapping",
@@ -38,7 +54,9 @@ __all__ = [
     "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
+    "ReportedScore",
     "Role",
+    "ScoreOrigin",
     "SignIn",
     "SignInOutcome",
     "Staff",

@@ -62,9 +62,9 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
             continue
         rate = rate_or_none(evidence, measure)
         if rate:
-            found.append(_measurement(evidence, indicator.code, measure, rate))
-        elif figure := _external_or_none(evidence, measure):
-            found.append(_from_elsewhere(evidence, indicator.code, measure, figure))
+            found.append(rate_measurement(evidence, indicator.code, measure, rate))
+        elif figure := external_or_none(evidence, measure, evidence.survey.area_id):
+            found.append(external_measurement(evidence, indicator.code, measure, figure))
     return tuple(found)
 
 
@@ -83,7 +83,10 @@ def score_survey(evidence: Evidence, rubric: Rubric) -> ScoreSheet:
     return score(rubric, measurements(evidence, rubric))
 
 
-def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) -> feed.Measurement:
+def rate_measurement(
+    evidence: Evidence, code: str, measure: Measure, rate: Rate
+) -> feed.Measurement:
+    """Return a rate of the survey as the measurement of an indicator."""
     content = feed.Rate(
         numerator=rate.numerator,
         base=rate.base,
@@ -97,17 +100,18 @@ def _measurement(evidence: Evidence, code: str, measure: Measure, rate: Rate) ->
     return feed.Measurement(code, content, source=evidence.survey.title)
 
 
-def _external_or_none(evidence: Evidence, measure: Measure) -> ExternalFigure | None:
-    whole = evidence.survey.area_id
+def external_or_none(evidence: Evidence, measure: Measure, area_id: int) -> ExternalFigure | None:
+    """Return what another source counted for this area as a whole, the newest; or None."""
     found = (
-        one for one in evidence.external if one.measure_id == measure.id and one.area.id == whole
+        one for one in evidence.external if one.measure_id == measure.id and one.area.id == area_id
     )
     return next(found, None)
 
 
-def _from_elsewhere(
+def external_measurement(
     evidence: Evidence, code: str, measure: Measure, figure: ExternalFigure
 ) -> feed.Measurement:
+    """Return what another source counted as the measurement of an indicator."""
     content = feed.Rate(
         numerator=figure.numerator,
         base=figure.base,

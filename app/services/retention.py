@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from app.models import Batch, Card, CardState, FreeText, Notice, Submission, Survey
 
 # Tables whose files tell more than their rows: what was erased, and in what order it came in.
-TABLES = ("cards", "submissions", "free_texts")
+TABLES = ("cards", "submissions", "free_texts", "evidence_files")
 # Of fewer answers than this, one is too easily somebody's (SECURITY.md, "Anonymity").
 SMALLEST_GROUP = 5
 

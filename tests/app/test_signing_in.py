@@ -150,6 +150,16 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/desk/surveys/{survey}/cards",
+    "/desk/evaluations/new",
+    "/desk/evaluations/{evaluation}/deadline",
+    "/desk/evaluations/{evaluation}/close",
+    "/desk/evaluations/{evaluation}/sources",
+    "/desk/evaluations/{evaluation}/year-before",
+    "/desk/evaluations/objects/{object}/accept",
+    "/desk/evaluations/objects/{object}/indicators/<indicator>",
+    "/field/evaluations/objects/{object}/indicators/<indicator>",
+    "/field/evaluations/objects/{object}/indicators/<indicator>/evidence",
+    "/field/evaluations/objects/{object}/self",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
     "/field/scan",
@@ -191,7 +201,15 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
+        path.format(
+            survey=here.survey,
+            batch=here.batch,
+            staff=1,
+            rate=1,
+            evaluation=here.evaluation,
+            object=here.scored,
+            **{"import": 1},
+        ),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
