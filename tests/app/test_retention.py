@@ -318,6 +318,7 @@ def test_a_dry_run_only_says_so(
     assert json.loads(retention("run", "--dry-run", "--json")) == {
         "dry_run": True,
         "erased": [{"survey": asked[0], "notice": 1, "texts": 1, "durations": 1, "batches": 1}],
+        "evidence_erased": [],
         "staff_sessions_cleared": 0,
         "sign_ins_cleared": 0,
         "old_versions_kept": 0,
