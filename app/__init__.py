@@ -37,9 +37,9 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, imports, review, texts
+from app.desk import areas, evaluations, imports, review, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
-from app.field import interview, paper
+from app.field import entries, interview, paper
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
@@ -102,6 +102,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         paper,
         texts,
         review,
+        evaluations,
+        entries,
     ):
         app.register_blueprint(audience.blueprint)
     app.register_blueprint(factor.half_blueprint)

@@ -67,6 +67,9 @@ AUDIENCES: dict[str, Audience] = {
     "review": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
+    "evaluations": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
+    # An object's own staff enter what no survey measures.
+    "entries": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}

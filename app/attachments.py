@@ -9,6 +9,7 @@ from app.spreadsheets.writing import Sheet, csv_bytes, file_name, xlsx
 
 FORMS = ("csv", "xlsx")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BYTES = "application/octet-stream"
 
 
 def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Response:
@@ -20,6 +21,16 @@ def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Re
     content = csv_bytes(sheets[0]) if is_csv else xlsx(sheets)
     kind = "text/csv; charset=utf-8" if is_csv else _XLSX
     return download(content, kind, title, plain, form)
+
+
+def json_attachment(content: str, title: str, plain: str) -> Response:
+    """Return JSON as a file; names as for `attachment`."""
+    return download(content.encode(), "application/json", title, plain, "json")
+
+
+def stored_attachment(content: bytes, form: str, title: str, plain: str) -> Response:
+    """Return what somebody handed in, as bytes that no browser opens by itself."""
+    return download(content, _BYTES, title, plain, form)
 
 
 def download(content: bytes, kind: str, title: str, plain: str, suffix: str) -> Response:

@@ -20,9 +20,9 @@ from waitress import serve as serve_forever
 
 from analysis.display import GroupStatus
 from analysis.rates import Rate
-from analysis.scoring.text import sheet_text
+from analysis.scoring.text import ranking_text, sheet_text
 from analysis.scoring.uncertainty import sheet_dict
-from app import demo
+from app import demo, demo_evaluation
 from app.access import record
 from app.config import LARGEST_BODY, Mode, Settings, settings
 from app.db import (
@@ -47,7 +47,7 @@ from app.formats import (
     review_state_name,
 )
 from app.limits import counters
-from app.models import Batch, CardState, Role, Staff, Survey, SurveyState
+from app.models import Batch, CardState, Evaluation, Role, Staff, Survey, SurveyState
 from app.services import (
     accounts,
     area_import,
@@ -57,6 +57,9 @@ from app.services import (
     cards,
     drawing,
     evaluating,
+    evaluation_acts,
+    evaluations,
+    evidence_files,
     inclusion,
     ledger,
     passwords,
@@ -96,7 +99,7 @@ def init_app(app: Flask) -> None:
         demo_group,
     ):
         app.cli.add_command(group)
-    for command in (rates, score, review, serve, doctor):
+    for command in (rates, score, evaluation, review, serve, doctor):
         app.cli.add_command(command)
 
 
@@ -726,6 +729,21 @@ def _case_json(
     }
 
 
+@click.command("evaluation")
+@with_appcontext
+@click.argument("evaluation_id", metavar="EVALUATION", type=int)
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+def evaluation(evaluation_id: int, as_json: bool) -> None:
+    """给一次评价的全部对象计分、排名，写明缺什么、等级分布。"""
+    with explained(), reading() as session:
+        found = evaluations.find_evaluation(session, evaluation_id, None)
+        ranking = evaluations.load_outcome(session, found, datetime.now(UTC)).ranking
+    if as_json:
+        click.echo(json.dumps(ranking.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(ranking_text(ranking))
+
+
 @audit_group.command("head")
 def show_audit_head() -> None:
     """输出最后一条记录的“编号:摘要”，抄在纸上，日后可查出末尾是否被删。"""
@@ -776,16 +794,18 @@ def _fault_line(fault: audit.Fault) -> str:
 @click.option("--dry-run", is_flag=True, help="只说会删什么，不删。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 def run_retention(*, dry_run: bool, as_json: bool) -> None:
-    """删除到期的文字回答、答题用时和旧的登录记录，再打乱先后次序；可以随时中断、重复运行。"""
+    """删除到期的文字回答、答题用时、佐证材料和旧的登录记录，再打乱先后次序；可以重复运行。"""
     now = datetime.now(UTC)
     with explained():
         erased = _due(now) if dry_run else _erase_due(now)
+        evidence = _evidence_due(now) if dry_run else _erase_evidence(now)
         cleared = accounts.Cleared(0, 0) if dry_run else _clear_old(now)
         kept = 0 if dry_run else _mix(now)
     if as_json:
         shown = {
             "dry_run": dry_run,
             "erased": [{"survey": each.survey.id, **each.counts()} for each in erased],
+            "evidence_erased": [{"evaluation": one.id, "files": count} for one, count in evidence],
             "staff_sessions_cleared": cleared.sessions,
             "sign_ins_cleared": cleared.sign_ins,
             "old_versions_kept": kept,
@@ -793,7 +813,12 @@ def run_retention(*, dry_run: bool, as_json: bool) -> None:
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
         click.echo(
-            "\n".join([_erasure_line(each, dry_run=dry_run) for each in erased])
+            "\n".join(
+                [
+                    *(_erasure_line(each, dry_run=dry_run) for each in erased),
+                    *(_evidence_line(*each, dry_run=dry_run) for each in evidence),
+                ]
+            )
             or "没有到期的内容。"
         )
         if cleared.sessions or cleared.sign_ins:
@@ -836,6 +861,28 @@ def _erase_due(now: datetime) -> list[retention.Erasure]:
                 record(session, audit.texts_erased(audit.COMMAND_LINE, done.survey, done.counts()))
                 erased.append(done)
     return erased
+
+
+def _evidence_due(now: datetime) -> list[tuple[Evaluation, int]]:
+    with reading() as session:
+        return list(evidence_files.load_due(session, date_of(now)))
+
+
+def _erase_evidence(now: datetime) -> list[tuple[Evaluation, int]]:
+    erased = []
+    for found, _count in _evidence_due(now):
+        with transaction() as session:
+            files = evidence_files.erase_evidence(session, found, now)
+            if files is not None:
+                act = evaluation_acts.evidence_erased(audit.COMMAND_LINE, found, files)
+                record(session, act)
+                erased.append((found, files))
+    return erased
+
+
+def _evidence_line(found: Evaluation, files: int, *, dry_run: bool) -> str:
+    verb = "将删除" if dry_run else "已删除"
+    return f"评价 {found.id}\t{found.name}：{verb}佐证材料 {files} 个"
 
 
 def _mix(now: datetime) -> int:
@@ -897,11 +944,14 @@ def _demo_lines() -> list[str]:
     if found is None:
         return []
     base, password = settings().base_url, demo.PASSWORD
+    judge, clerk = demo_evaluation.EVALUATOR, demo_evaluation.FIELDWORKER
     return [
         f"群众端  resident    {base}{found.card or found.poster}",
         f"        poster      {base}{found.poster}",
         f"现场端  fieldworker {base}/field/   {demo.FIELDWORKER} / {password}",
         f"评价端  evaluator   {base}/desk/    {demo.EVALUATOR} / {password}",
+        f"县级评价  county     {base}/desk/evaluations/  {judge} / {password}",
+        f"乡镇填报  township   {base}/field/evaluations/  {clerk} / {password}",
     ]
 
 

@@ -1,5 +1,7 @@
 """The demo: the Beian zone with its three towns, one replayed survey and one that is open.
 
+And beside it an evaluation of made-up townships (`app.demo_evaluation`).
+
 The replay is made from what the report published (tables 3 to 8, 103 respondents) and from
 nothing else: every question's counts are the printed ones, in a seeded random order, so the
 questions are independent of each other, which real answers would not be. Questions 2 and 11 were
@@ -17,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from analysis.published import Published, load_bundled, published_counts
+from app import demo_evaluation
 from app.config import Keys
 from app.formats import date_of
 from app.models import (
@@ -72,6 +75,7 @@ def load_demo(session: Session, keys: Keys, now: datetime) -> bool:
     accounts.add_staff(session, FIELDWORKER, Role.FIELDWORKER, zone, password_hash, is_demo=True)
     replay(session, zone, towns, keys, now)
     _open_survey(session, zone, towns, keys, now)
+    demo_evaluation.load(session, password_hash, now)
     return True
 
 

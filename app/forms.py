@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from flask import request
 from flask_babel import gettext as _
 from wtforms import Field, Form, ValidationError
 
@@ -22,3 +23,8 @@ def plain_text(_form: Form, field: Field) -> None:
     text = field.data or ""
     if any(unicodedata.category(sign) == "Cc" and sign not in "\r\n\t" for sign in text):
         raise ValidationError(_("含有不能保存的控制字符，请删去。"))
+
+
+def typed_field(name: str) -> str:
+    """Return one line that was typed into a field that has no form class, without blanks around."""
+    return " ".join(request.form.get(name, "").replace("\0", "").split())[:1000]

@@ -23,6 +23,8 @@ _ALWAYS = (
 )
 _STAFF_SIDE = {
     "desk",
+    "evaluations",
+    "entries",
     "areas",
     "imports",
     "review",
@@ -42,6 +44,8 @@ _STAFF_PATHS = ("/desk/", "/field/", "/staff/")
 _WITH_FORM = {"interview"}
 # The one page that reads cards with the phone's camera.
 _SCANNING = {"field.scan", "field.move_scanned"}
+# What staff handed in: should a browser open it after all, it runs nothing and reaches nothing.
+_HANDED_IN = {"evaluations.evidence", "entries.evidence"}
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -98,7 +102,7 @@ def _write(response: Response) -> Response:
         _compress(response)
     headers = response.headers
     has_form = residents or request.blueprint in _WITH_FORM
-    headers["Content-Security-Policy"] = _residents() if has_form else _STAFF
+    headers["Content-Security-Policy"] = _residents() if has_form else _staff_policy()
     headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
     camera = "(self)" if request.endpoint in _SCANNING else "()"
     headers["Permissions-Policy"] = f"geolocation=(), microphone=(), camera={camera}"
@@ -108,6 +112,10 @@ def _write(response: Response) -> Response:
     if settings().base_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
+
+
+def _staff_policy() -> str:
+    return f"{_NOTHING}; sandbox" if request.endpoint in _HANDED_IN else _STAFF
 
 
 def _compress(response: Response) -> None:

@@ -10,15 +10,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 from analysis.scoring import feed
+from analysis.scoring.ranking import Ranking, rank_feeds
 from analysis.scoring.rubric import Rubric, load_bundled
-from analysis.scoring.score import ScoreSheet, score
 from analysis.scoring.uncertainty import uncertainty
 
 TOWNSHIPS = 31
 RUBRIC = "huoqiu-2020-ankang-code"
 
 
-def made_feed(township: int) -> str:
+def made_feed(township: int) -> feed.Feed:
     """Return a township's feed; each township has other figures."""
     satisfied = 80 + township % 20
     low, high = Decimal(satisfied - 8) / 100, min(Decimal(1), Decimal(satisfied + 7) / 100)
@@ -42,18 +42,13 @@ def made_feed(township: int) -> str:
         "10": feed.Rate(satisfied, 100, Fraction(satisfied, 100), "满意人数占比", sampled),
     }
     measurements = tuple(feed.Measurement(code, content) for code, content in contents.items())
-    survey = feed.SurveyRef(str(township), f"第 {township} 个乡镇", "bench/1")
-    return feed.dump(feed.Feed(survey, measurements))
+    about = feed.ObjectRef(str(township), f"第 {township} 个乡镇")
+    return feed.Feed(None, measurements, about=about)
 
 
-def ranked(rubric: Rubric, texts: list[str]) -> list[ScoreSheet]:
-    """Score every feed, the highest certain total first."""
-    sheets = [score(rubric, feed.parse(text).measurements) for text in texts]
-    return sorted(sheets, key=_total, reverse=True)
-
-
-def _total(sheet: ScoreSheet) -> Decimal:
-    return Decimal(0) if sheet.total is None else sheet.total.points.low
+def ranked(rubric: Rubric, text: str) -> Ranking:
+    """Read the townships' feeds, score each and rank them."""
+    return rank_feeds(rubric, feed.parse_many(text))
 
 
 def main() -> None:
@@ -62,18 +57,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     chosen = parser.parse_args()
     rubric = load_bundled(RUBRIC)
-    texts = [made_feed(township) for township in range(1, TOWNSHIPS + 1)]
+    text = feed.dump_many(made_feed(township) for township in range(1, TOWNSHIPS + 1))
     seconds = []
     for _ in range(chosen.rounds):
         start = time.perf_counter()
-        sheets = ranked(rubric, texts)
+        ranking = ranked(rubric, text)
         seconds.append(time.perf_counter() - start)
     start = time.perf_counter()
-    asked = [uncertainty(sheet) for sheet in sheets]
+    asked = [uncertainty(each.sheet) for each in ranking.ranked]
     left_open = (time.perf_counter() - start) * 1000
     assert all(each.total is not None for each in asked)
-    totals = [_total(sheet) for sheet in sheets]
-    assert len(sheets) == TOWNSHIPS
+    totals = [each.total.points.low for each in ranking.ranked]
+    assert len(totals) == TOWNSHIPS
     assert totals == sorted(totals, reverse=True)
     median, slowest = statistics.median(seconds) * 1000, max(seconds) * 1000
     print(f"{TOWNSHIPS} townships x {len(rubric.indicators)} indicators, {chosen.rounds} rounds")

@@ -44,7 +44,17 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import areas, cards, collecting, devices, ledger, publishing
+from app.services import (
+    areas,
+    cards,
+    collecting,
+    devices,
+    entries,
+    evaluations,
+    evidence_files,
+    ledger,
+    publishing,
+)
 from surveys.answers import check
 from surveys.library import bundled
 
@@ -68,7 +78,10 @@ NOW = datetime.now(UTC)
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone: its ids, one open survey, a batch of cards in its first town, and its poster."""
+    """One zone: its ids, one open survey, a batch of cards in its first town, and its poster.
+
+    Its evaluation scores its towns; in the first one (`scored`) there is one file of evidence.
+    """
 
     area: int
     towns: tuple[int, ...]
@@ -76,6 +89,9 @@ class Zone:
     batch: int
     codes: tuple[str, ...]
     slug: str
+    evaluation: int = 0
+    scored: int = 0
+    file: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,32 @@ def _seed_last_year(
     publishing.move_survey(session, survey, SurveyState.CLOSED)
 
 
+EVALUATED_BY = "huoqiu-2020-ankang-code"
+PDF = b"%PDF-1.4\n%%EOF\n"
+
+
+def _seed_evaluation(session: Session, zone: Zone, staff: Staff) -> Zone:
+    root = session.get_one(Area, zone.area)
+    below = areas.children_of(session, root)
+    survey = publishing.find_survey(session, zone.survey)
+    evaluated = evaluations.EvaluationPlan(
+        name=f"{root.name}绩效评价",
+        year=2026,
+        rubric_id=EVALUATED_BY,
+        places=below,
+        others=[],
+        survey=survey,
+        previous=None,
+        deadline=NOW + timedelta(days=30),
+        erase_at=(NOW + timedelta(days=365)).date(),
+    )
+    made = evaluations.make_evaluation(session, root, evaluated, NOW)
+    first = evaluations.find_object(session, evaluations.load_objects(session, made)[0].id, root)
+    author = entries.Author(staff, NOW)
+    file = evidence_files.add_evidence(session, first, "1", f"{root.name}佐证.pdf", PDF, author)
+    return replace(zone, evaluation=made.id, scored=first.id, file=file.id)
+
+
 def _seed(session: Session, keys: Keys, password_hash: str) -> World:
     # The noise comes first, so that no id of the zone under test is 1 by chance.
     noise = _seed_zone(session, "噪声开发区", NOISE_TOWNS, 5, keys)
@@ -231,6 +273,9 @@ def _seed(session: Session, keys: Keys, password_hash: str) -> World:
     ]
     session.add_all(staff)
     session.flush()
+    by_name = {each.name: each for each in staff}
+    here = _seed_evaluation(session, here, by_name[EVALUATOR])
+    noise = _seed_evaluation(session, noise, by_name[NOISE_EVALUATOR])
     return World(here, noise, {each.name: each.id for each in staff})
 
 

@@ -10,6 +10,7 @@ and no clock. It never repairs what a document says: it computes, and says what 
 from analysis.scoring.annex import Annex, annex
 from analysis.scoring.audit import Finding, FindingKind, audit
 from analysis.scoring.feed import Feed, FeedError, Measurement
+from analysis.scoring.ranking import Ranking, Standing, rank
 from analysis.scoring.rubric import Indicator, Rubric, RubricError, bundled, load, load_bundled
 from analysis.scoring.rules import Points, Rounding, Rule, RuleError, points
 from analysis.scoring.score import ScoreSheet, score
@@ -24,12 +25,14 @@ __all__ = [
     "Indicator",
     "Measurement",
     "Points",
+    "Ranking",
     "Rounding",
     "Rubric",
     "RubricError",
     "Rule",
     "RuleError",
     "ScoreSheet",
+    "Standing",
     "Uncertainty",
     "annex",
     "audit",
@@ -37,6 +40,7 @@ __all__ = [
     "load",
     "load_bundled",
     "points",
+    "rank",
     "score",
     "sheet_dict",
     "uncertainty",

@@ -1,4 +1,4 @@
-"""`python -m analysis.scoring`: score a rubric, audit one, or list the bundled ones.
+"""`python -m analysis.scoring`: score a rubric, rank many objects by it, audit one, or list them.
 
 Needs no web framework, no database and no installed package.
 """
@@ -6,17 +6,20 @@ Needs no web framework, no database and no installed package.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Never
+from typing import Never, TypeVar
 
 from analysis.scoring import feed
 from analysis.scoring.audit import audit
 from analysis.scoring.feed import FeedError
+from analysis.scoring.ranking import RankingError, rank_feeds
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load, load_bundled
 from analysis.scoring.score import ScoreError, score
-from analysis.scoring.text import findings_text, rubrics_text, sheet_text
+from analysis.scoring.text import findings_text, ranking_text, rubrics_text, sheet_text
 from analysis.scoring.uncertainty import sheet_dict
+
+F = TypeVar("F")
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         output: str = chosen.run(chosen)
-    except (RubricError, FeedError, ScoreError) as fault:
+    except (RubricError, FeedError, ScoreError, RankingError) as fault:
         print(fault, file=sys.stderr)
         return 2
     print(output)
@@ -46,11 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("rubric", metavar="RUBRIC", help="TOML 文件，或自带指标体系的名称")
     scoring.add_argument("feed", metavar="FEED.json", type=Path, help="测量值文件")
     scoring.set_defaults(run=_score)
+    ranking = commands.add_parser("rank", help="给许多对象计分、排名")
+    ranking.add_argument("rubric", metavar="RUBRIC", help="TOML 文件，或自带指标体系的名称")
+    many = "测量值文件，一个文件里可以有许多对象；或放着这些文件的文件夹"
+    ranking.add_argument("feeds", metavar="FEEDS", type=Path, nargs="+", help=many)
+    ranking.set_defaults(run=_rank)
     auditing = commands.add_parser("audit", help="核对指标体系与印出的数字")
     named = "TOML 文件，或自带指标体系的名称；不写则核对全部自带的"
     auditing.add_argument("rubric", metavar="RUBRIC", nargs="?", help=named)
     auditing.set_defaults(run=_audit)
-    for command in (scoring, auditing):
+    for command in (scoring, ranking, auditing):
         command.add_argument("--json", action="store_true", help="输出 JSON")
     commands.add_parser("list", help="列出自带的指标体系").set_defaults(run=_list)
     return parser
@@ -58,8 +66,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _score(chosen: argparse.Namespace) -> str:
     rubric = _rubric(chosen.rubric)
-    sheet = score(rubric, _feed(chosen.feed).measurements)
+    sheet = score(rubric, _read(chosen.feed, feed.parse).measurements)
     return _json(sheet_dict(sheet)) if chosen.json else sheet_text(sheet)
+
+
+def _rank(chosen: argparse.Namespace) -> str:
+    paths = [file for path in chosen.feeds for file in _files(path)]
+    feeds = [each for path in paths for each in _read(path, feed.parse_many)]
+    ranking = rank_feeds(_rubric(chosen.rubric), feeds)
+    return _json(ranking.to_dict()) if chosen.json else ranking_text(ranking)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
 def _audit(chosen: argparse.Namespace) -> str:
@@ -85,9 +104,9 @@ def _rubric(name: str) -> Rubric:
     return load_bundled(name) if name in bundled() else load(Path(name))
 
 
-def _feed(path: Path) -> feed.Feed:
+def _read(path: Path, parse: Callable[[str], F]) -> F:
     try:
-        return feed.parse(path.read_text(encoding="utf-8-sig"))
+        return parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise FeedError(path.name, "找不到这个文件") from None
     except (OSError, UnicodeDecodeError):

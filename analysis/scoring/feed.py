@@ -17,6 +17,7 @@ from typing import Any, Never, TypeVar, assert_never
 W = TypeVar("W", bound=StrEnum)
 
 FORMAT = "minping.feed/1"
+FORMAT_OF_MANY = "minping.feeds/1"
 DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 FRACTION = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?", re.ASCII)
 
@@ -157,12 +158,24 @@ class SurveyRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """A survey's measurements by indicator code. `made_at` is written by whoever made the feed."""
+class ObjectRef:
+    """What is scored where an evaluation has many objects: a township, a department."""
 
-    survey: SurveyRef
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Measurements by indicator code, of a survey or of one object of an evaluation.
+
+    `made_at` is written by whoever made the feed. `survey` is None only where `about` is not.
+    """
+
+    survey: SurveyRef | None
     measurements: tuple[Measurement, ...]
     made_at: str | None = None
+    about: ObjectRef | None = None
 
 
 class Fields:
@@ -312,35 +325,66 @@ def parse(text: str) -> Feed:
     Raises: `FeedError` with the JSON path and the reason.
     Source: `feed.schema.json`.
     """
-    try:
-        raw = json.loads(text, object_pairs_hook=_without_doubles)
-    except json.JSONDecodeError as fault:
-        reason = f"不是合法的 JSON，第 {fault.lineno} 行第 {fault.colno} 列"
-        raise FeedError("$", reason) from None
-    except RecursionError:
-        raise FeedError("$", "嵌套太深") from None
-    fields = Fields(raw, "$", FeedError)
-    if fields.text("format") != FORMAT:
-        fields.refuse("format", f"应当是 {FORMAT}")
-    feed = Feed(_survey(fields.table("survey")), _measurements(fields), _or_none(fields, "made_at"))
+    return _feed(Fields(_read_json(text), "$", FeedError))
+
+
+def parse_many(text: str) -> tuple[Feed, ...]:
+    """Read the feeds of many objects out of one file, or the one feed that it holds.
+
+    Raises: `FeedError` with the JSON path and the reason, also where two feeds are about the same.
+    """
+    fields = Fields(_read_json(text), "$", FeedError)
+    if fields.text("format") == FORMAT:
+        return (_feed(fields),)
+    if fields.text("format") != FORMAT_OF_MANY:
+        fields.refuse("format", f"应当是 {FORMAT} 或 {FORMAT_OF_MANY}")
+    if not fields.has("feeds"):
+        fields.refuse("feeds", "缺少这一项")
+    feeds = tuple(map(_feed, fields.tables("feeds")))
     fields.close()
-    return feed
+    doubled = _doubled(feed.about.id for feed in feeds if feed.about)
+    if doubled:
+        fields.refuse("feeds", f"同一对象有两份测量数据：{'、'.join(doubled)}")
+    return feeds
+
+
+def parse_measurement(text: str) -> Measurement:
+    """Read one measurement as it stands in a feed. Raises: `FeedError`."""
+    return _measurement(Fields(_read_json(text), "$", FeedError))
 
 
 def dump(feed: Feed) -> str:
     """Return the feed as JSON text that `parse` reads back unchanged."""
-    survey = feed.survey
-    raw = {
-        "format": FORMAT,
-        "survey": {
+    return _text(_feed_json(feed))
+
+
+def dump_many(feeds: Iterable[Feed]) -> str:
+    """Return feeds as one JSON text that `parse_many` reads back unchanged."""
+    return _text({"format": FORMAT_OF_MANY, "feeds": [_feed_json(feed) for feed in feeds]})
+
+
+def dump_measurement(measurement: Measurement) -> str:
+    """Return one measurement as JSON text that `parse_measurement` reads back unchanged."""
+    return json.dumps(as_json(measurement), ensure_ascii=False)
+
+
+def _text(raw: dict[str, object]) -> str:
+    return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
+
+
+def _feed_json(feed: Feed) -> dict[str, object]:
+    survey, about = feed.survey, feed.about
+    raw: dict[str, object] = {"format": FORMAT}
+    if survey is not None:
+        raw["survey"] = {
             "id": survey.id,
             "title": survey.title,
             "questionnaire": survey.questionnaire,
-        },
-        "made_at": feed.made_at,
-        "measurements": [as_json(measurement) for measurement in feed.measurements],
-    }
-    return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
+        }
+    if about is not None:
+        raw["object"] = {"id": about.id, "name": about.name}
+    measurements = [as_json(measurement) for measurement in feed.measurements]
+    return {**raw, "made_at": feed.made_at, "measurements": measurements}
 
 
 def as_json(measurement: Measurement) -> dict[str, object]:
@@ -365,10 +409,38 @@ def _doubled(names: Iterable[str]) -> list[str]:
     return sorted({name for name in listed if listed.count(name) > 1})
 
 
+def _read_json(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles)
+    except json.JSONDecodeError as fault:
+        reason = f"不是合法的 JSON，第 {fault.lineno} 行第 {fault.colno} 列"
+        raise FeedError("$", reason) from None
+    except RecursionError:
+        raise FeedError("$", "嵌套太深") from None
+
+
+def _feed(fields: Fields) -> Feed:
+    if fields.text("format") != FORMAT:
+        fields.refuse("format", f"应当是 {FORMAT}")
+    about = _about(fields.table("object")) if fields.has("object") else None
+    # A feed says what it measures: a survey, an object, or an object by a survey.
+    is_survey = about is None or "survey" in fields.names
+    survey = _survey(fields.table("survey")) if is_survey else None
+    feed = Feed(survey, _measurements(fields), _or_none(fields, "made_at"), about)
+    fields.close()
+    return feed
+
+
 def _survey(fields: Fields) -> SurveyRef:
     survey = SurveyRef(fields.text("id"), fields.text("title"), fields.text("questionnaire"))
     fields.close()
     return survey
+
+
+def _about(fields: Fields) -> ObjectRef:
+    about = ObjectRef(fields.text("id"), fields.text("name"))
+    fields.close()
+    return about
 
 
 def _measurements(fields: Fields) -> tuple[Measurement, ...]:

@@ -422,9 +422,14 @@ def bundled() -> tuple[str, ...]:
 
 def load_bundled(rubric_id: str) -> Rubric:
     """Read a bundled rubric. Raises: `RubricError` when there is none with this id."""
+    return load(bundled_path(rubric_id))
+
+
+def bundled_path(rubric_id: str) -> Path:
+    """Return the file of a bundled rubric. Raises: `RubricError` when there is none."""
     if rubric_id not in bundled():
         raise RubricError(rubric_id, "", f"没有这个指标体系；现有：{'、'.join(bundled())}")
-    return load(FOLDER / f"{rubric_id}.toml")
+    return FOLDER / f"{rubric_id}.toml"
 
 
 def _rubric(fields: Fields) -> Rubric:

@@ -183,9 +183,9 @@ class ScoreSheet:
             "rubric": {"id": rubric.id, "title": rubric.title, "scope": rubric.scope},
             "full_marks": str(rubric.full_marks),
             "indicators": [_line_dict(line) for line in self.lines],
-            "subtotals": [_sum_dict(each) for each in self.subtotals],
-            "total": None if self.total is None else _sum_dict(self.total),
-            "grade": None if self.grade is None else _grade_dict(self.grade),
+            "subtotals": [sum_dict(each) for each in self.subtotals],
+            "total": None if self.total is None else sum_dict(self.total),
+            "grade": None if self.grade is None else grade_dict(self.grade),
             "published": {
                 "total": None if printed is None else str(printed),
                 "grade": published.grade or None,
@@ -610,7 +610,8 @@ def _range_or_none(found: Range | None) -> dict[str, str] | None:
     return None if found is None else {"low": str(found.low), "high": str(found.high)}
 
 
-def _sum_dict(each: Sum) -> dict[str, object]:
+def sum_dict(each: Sum) -> dict[str, object]:
+    """Return a sum for JSON."""
     return {
         "path": list(each.path),
         "weight": str(each.weight),
@@ -622,7 +623,8 @@ def _sum_dict(each: Sum) -> dict[str, object]:
     }
 
 
-def _grade_dict(grade: GradeResult) -> dict[str, object]:
+def grade_dict(grade: GradeResult) -> dict[str, object]:
+    """Return a grade for JSON."""
     return {
         "settled": grade.settled,
         "text": wording.grade_text(grade.settled, grade.possible),

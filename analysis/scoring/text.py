@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from analysis.scoring import wording
 from analysis.scoring.audit import Change, Effect, Finding, FindingKind
+from analysis.scoring.ranking import Ranking, Standing
 from analysis.scoring.rubric import Rubric, Scope
 from analysis.scoring.score import Line, ScoreSheet, Sum
 from analysis.scoring.uncertainty import Outlook, uncertainty
@@ -89,6 +90,29 @@ def _sum_row(each: Sum) -> list[str]:
         wording.level(each.path),
         wording.sum_of(each.points.low, each.points.high, each.weight),
         "；".join(part for part in (wording.missing_codes(each.missing), sampled) if part),
+    ]
+
+
+def ranking_text(ranking: Ranking) -> str:
+    """Lay a ranking out: a line per object, those that cannot be ranked yet below, the grades."""
+    heads = ["名次", "对象", "得分", "等级", ""]
+    blocks = [
+        ranking.rubric.title,
+        table([heads, *map(_standing_row, ranking.standings)]),
+        wording.grade_counts(ranking.grades, ranking.open_grades),
+        wording.not_scored_for_anyone(ranking.lost),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _standing_row(standing: Standing) -> list[str]:
+    total, grade = standing.total, standing.sheet.grade
+    return [
+        wording.place(standing.place, standing.best, standing.worst, is_tied=standing.is_tied),
+        standing.about.name,
+        wording.sum_of(total.points.low, total.points.high, total.weight),
+        "" if grade is None else wording.grade_text(grade.settled, grade.possible),
+        wording.missing_measurements(standing.missing),
     ]
 
 

@@ -5,7 +5,7 @@ figure looks the same in a score sheet, a finding and a report. Decimal formatti
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import assert_never
@@ -500,6 +500,32 @@ def deduction(deducted: Decimal, full: Fraction, weight: Decimal) -> str:
 def overflowed(overflow: Decimal) -> str:
     """Return what is taken off the total besides."""
     return f"另在总分上扣 {overflow} 分"
+
+
+# Many objects beside each other
+
+
+def place(number: int | None, best: int, worst: int, *, is_tied: bool) -> str:
+    """Return a place, or that there is none yet and which are possible."""
+    if number is None:
+        return f"暂不排名（可能第 {best}–{worst} 名）" if best < worst else "暂不排名"
+    return f"并列第 {number} 名" if is_tied else f"第 {number} 名"
+
+
+def missing_measurements(codes: Sequence[str]) -> str:
+    """Return which measurements are missing; empty where none."""
+    return f"缺测量：{'、'.join(codes)}" if codes else ""
+
+
+def grade_counts(grades: Mapping[str, int], open_grades: int) -> str:
+    """Return how many objects have which grade."""
+    told = [f"{name} {count} 个" for name, count in grades.items()]
+    return f"等级分布：{'，'.join([*told, f'{OPEN_GRADE} {open_grades} 个'])}" if told else ""
+
+
+def not_scored_for_anyone(codes: Sequence[str]) -> str:
+    """Return which indicators are left out of everybody's points; empty where none."""
+    return f"评分标准遗失、各对象都没有计分的指标：{'、'.join(codes)}" if codes else ""
 
 
 # Findings of an audit

@@ -5,6 +5,16 @@ from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.card import Batch, Card, CardEvent, CardState, Printout
 from app.models.design import SampleKind, SurveyDesign
+from app.models.evaluation import (
+    Entry,
+    EntryState,
+    Evaluation,
+    EvaluationObject,
+    EvaluationState,
+    EvidenceFile,
+    ReportedScore,
+    ScoreOrigin,
+)
 from app.models.imported import (
     AnswerImport,
     ExternalRate,
@@ -43,6 +53,12 @@ __all__ = [
     "CardState",
     "Channel",
     "DoubleEntry",
+    "Entry",
+    "EntryState",
+    "Evaluation",
+    "EvaluationObject",
+    "EvaluationState",
+    "EvidenceFile",
     "ExternalRate",
     "FreeText",
     "ImportMapping",
@@ -57,11 +73,13 @@ __all__ = [
     "Printout",
     "QuestionnaireVersion",
     "RecoveryCode",
+    "ReportedScore",
     "Review",
     "ReviewReason",
     "ReviewState",
     "Role",
     "SampleKind",
+    "ScoreOrigin",
     "Seal",
     "SignIn",
     "SignInOutcome",

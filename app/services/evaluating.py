@@ -1,6 +1,5 @@
 """From rates to rubric points: measurements by indicator, handed to the shared scoring module."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -14,6 +13,7 @@ from analysis.scoring.score import ScoreSheet, score
 from app.errors import NotFound
 from app.errors import say as _
 from app.formats import late_rule_mark
+from app.services.external import ExternalFigure
 from app.services.results import Evidence, shown_rate
 from surveys.questionnaire import Measure, MeasureKind
 
@@ -64,10 +64,11 @@ def measurements(evidence: Evidence, rubric: Rubric) -> tuple[feed.Measurement, 
             continue
         shown = shown_rate(evidence, measure)
         if shown.rates:
-            content = measured(evidence, measure, shown.rates[0])
-            found.append(feed.Measurement(indicator.code, content, source=_source(evidence)))
-        elif shown.status is GroupStatus.NOBODY_ANSWERED:
-            found.extend(_from_elsewhere(evidence, indicator.code, measure))
+            found.append(rate_measurement(evidence, indicator.code, measure, shown.rates[0]))
+        elif shown.status is GroupStatus.NOBODY_ANSWERED and (
+            figure := external_or_none(evidence, measure, evidence.survey.area_id)
+        ):
+            found.append(external_measurement(evidence, indicator.code, measure, figure))
     return tuple(found)
 
 
@@ -96,6 +97,13 @@ def _source(evidence: Evidence) -> str:
     return "；".join(note for note in notes if note)
 
 
+def rate_measurement(
+    evidence: Evidence, code: str, measure: Measure, rate: Rate
+) -> feed.Measurement:
+    """Return a rate of the survey as the measurement of an indicator."""
+    return feed.Measurement(code, measured(evidence, measure, rate), source=_source(evidence))
+
+
 def measured(evidence: Evidence, measure: Measure, rate: Rate) -> feed.Rate:
     """Return a rate of a survey as the scoring module takes it."""
     return feed.Rate(
@@ -113,22 +121,27 @@ def measured(evidence: Evidence, measure: Measure, rate: Rate) -> feed.Rate:
     )
 
 
-def _from_elsewhere(evidence: Evidence, code: str, measure: Measure) -> Iterator[feed.Measurement]:
-    """Yield what another source counted for the whole area, the newest, if there is any."""
-    whole = evidence.survey.area_id
-    for figure in evidence.external:
-        if figure.measure_id == measure.id and figure.area_id == whole:
-            content = feed.Rate(
-                numerator=figure.numerator,
-                base=figure.base,
-                value=figure.value,
-                definition=describe(measure, evidence.questionnaire),
-                interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
-                survey=str(evidence.survey.id),
-            )
-            source = str(_("外部数据：%(source)s", source=figure.source))
-            yield feed.Measurement(code, content, source)
-            return
+def external_or_none(evidence: Evidence, measure: Measure, area_id: int) -> ExternalFigure | None:
+    """Return what another source counted for this area as a whole, the newest; or None."""
+    found = (
+        one for one in evidence.external if one.measure_id == measure.id and one.area_id == area_id
+    )
+    return next(found, None)
+
+
+def external_measurement(
+    evidence: Evidence, code: str, measure: Measure, figure: ExternalFigure
+) -> feed.Measurement:
+    """Return what another source counted as the measurement of an indicator."""
+    content = feed.Rate(
+        numerator=figure.numerator,
+        base=figure.base,
+        value=figure.value,
+        definition=describe(measure, evidence.questionnaire),
+        interval_note=str(_("外部数据，没有单份答卷，不计算区间")),
+        survey=str(evidence.survey.id),
+    )
+    return feed.Measurement(code, content, str(_("外部数据：%(source)s", source=figure.source)))
 
 
 def _interval(interval: Interval | None) -> feed.Interval | None:

@@ -43,6 +43,7 @@ TABLES = (
     "keyings",
     "keying_differences",
     "card_events",
+    "evidence_files",
 )
 # Of fewer answers than this, one is too easily somebody's (SECURITY.md, "Anonymity").
 SMALLEST_GROUP = 5

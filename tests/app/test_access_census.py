@@ -37,6 +37,10 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "revision": 1,
         "check_id": 1,
         "reference": "none",
+        "evaluation_id": zone.evaluation,
+        "object_id": zone.scored,
+        "file_id": zone.file,
+        "indicator": "1",
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",
@@ -189,6 +193,10 @@ def csrf_token(visitor: Visitor) -> list[str]:
 
 
 NOT_BOUND = {
+    "evaluations.home",
+    "evaluations.new_evaluation",
+    "evaluations.make_evaluation",
+    "entries.home",
     "desk.home",
     "desk.audit_log",
     "desk.export_audit",

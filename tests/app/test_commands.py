@@ -260,7 +260,7 @@ def test_loading_the_demo_twice_changes_nothing(app: Flask, loaded: Command) -> 
 def test_the_demo_shows_the_way_of_each_user(loaded: Command, visitor: Visitor) -> None:
     lines = loaded("demo", "show").stdout.splitlines()
     paths = [re.findall(r"https://minping\.example(\S+)", line)[0] for line in lines]
-    assert paths[2:] == ["/field/", "/desk/"]
+    assert paths[2:] == ["/field/", "/desk/", "/desk/evaluations/", "/field/evaluations/"]
     for path in paths[:2]:
         visitor.submit(path)
     for line in lines[2:]:

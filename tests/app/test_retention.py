@@ -380,6 +380,7 @@ def test_a_dry_run_only_says_so(
                 "notes": 0,
             }
         ],
+        "evidence_erased": [],
         "staff_sessions_cleared": 0,
         "sign_ins_cleared": 0,
         "old_versions_kept": 0,
