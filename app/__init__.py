@@ -20,6 +20,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
+from analysis.scoring.audit import measurement_text
+from analysis.scoring.wording import rule_text
 from app import (
     access,
     account,
@@ -36,13 +38,13 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, imports, texts
+from app.desk import areas, imports, rubrics, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.field import interview
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
-from app.services import codes, evaluating, ledger
+from app.services import codes, evaluating, ledger, rubric_tables
 from app.services.drawing import CannotPrint
 from surveys.library import bundled
 
@@ -98,6 +100,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         desk,
         areas,
         imports,
+        rubrics,
         texts,
     ):
         app.register_blueprint(audience.blueprint)
@@ -171,6 +174,10 @@ def _add_formats(app: Flask) -> None:
         instant=formats.instant,
         day=formats.day,
         in_fours=codes.in_fours,
+        rule_text=rule_text,
+    )
+    app.jinja_env.globals.update(
+        measurement_text=measurement_text, field_name=rubric_tables.field_name
     )
     app.context_processor(lambda: {"html_lang": _html_lang(), "staff": g.get("staff")})
 

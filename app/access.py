@@ -64,6 +64,7 @@ AUDIENCES: dict[str, Audience] = {
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
+    "rubrics": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}

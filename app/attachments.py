@@ -18,7 +18,13 @@ def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Re
     """
     is_csv = form == "csv"
     content = csv_bytes(sheets[0]) if is_csv else xlsx(sheets)
-    response = Response(content, content_type="text/csv; charset=utf-8" if is_csv else _XLSX)
+    kind = "text/csv; charset=utf-8" if is_csv else _XLSX
+    return plain_attachment(content, form, kind, title, plain)
+
+
+def plain_attachment(content: bytes, form: str, kind: str, title: str, plain: str) -> Response:
+    """Return bytes of this content type as a file, named as `attachment` says."""
+    response = Response(content, content_type=kind)
     names = {
         "filename": f"{plain}.{form}",
         "filename*": f"UTF-8''{quote(f'{file_name(title)}.{form}', safe='')}",

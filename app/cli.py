@@ -49,6 +49,7 @@ from app.services import (
     publishing,
     results,
     retention,
+    rubrics,
     second_factor,
     sheets,
 )
@@ -566,7 +567,7 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
     """按指标体系给一次调查计分，每一分都写明怎么来的。"""
     with _explained(), reading() as session:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
-        sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
+        sheet = evaluating.score_survey(evidence, rubrics.find_rubric(session, rubric_id))
     if as_json:
         click.echo(json.dumps(sheet.to_dict(), ensure_ascii=False, indent=2))
     else:

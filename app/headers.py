@@ -25,6 +25,7 @@ _STAFF_SIDE = {
     "desk",
     "areas",
     "imports",
+    "rubrics",
     "texts",
     "field",
     "interview",

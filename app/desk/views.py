@@ -38,6 +38,7 @@ from app.services import (
     ledger,
     publishing,
     results,
+    rubrics,
 )
 from surveys.library import bundled
 from surveys.questionnaire import QuestionKind, Questionnaire
@@ -144,6 +145,10 @@ _ACTIONS = {
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
+    audit.Action.RUBRIC_SAVED: _("保存指标体系"),
+    audit.Action.RUBRIC_PUT_IN_USE: _("启用指标体系"),
+    audit.Action.RUBRIC_EXPORTED: _("导出指标体系"),
+    audit.Action.FINDINGS_EXPORTED: _("导出核对结果"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
@@ -168,6 +173,7 @@ _FACTS = {
     "read_back": _("读回核对"),
     "form": _("形式"),
     "rubric": _("指标体系"),
+    "version": _("版本"),
     "name": _("用户名"),
     "role": _("身份"),
     "area": _("片区"),
@@ -375,12 +381,13 @@ def rates(survey_id: int) -> ResponseReturnValue:
     """Show every measure with its counts and interval, overall and by town."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
+        offered = rubrics.offered(session, current_staff().area)
     return render_template(
         "desk/rates.html",
         evidence=evidence,
         survey=evidence.survey,
         results=results.measure_results(evidence),
-        rubrics=evaluating.rubrics_for(evidence),
+        rubrics=evaluating.rubrics_for(evidence, offered),
     )
 
 
@@ -403,7 +410,7 @@ def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
     """Show the score sheet: every point with its working, beside what the report printed."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
-    rubric = evaluating.find_rubric(rubric_id)
+        rubric = rubrics.find_rubric(session, rubric_id, current_staff().area)
     return render_template(
         "desk/scores.html",
         evidence=evidence,
@@ -417,7 +424,8 @@ def feed(survey_id: int, rubric_id: str) -> Response:
     """Hand out the measurements as a feed that other systems can score by themselves."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
-    made = evaluating.make_feed(evidence, evaluating.find_rubric(rubric_id), datetime.now(UTC))
+        rubric = rubrics.find_rubric(session, rubric_id, current_staff().area)
+    made = evaluating.make_feed(evidence, rubric, datetime.now(UTC))
     with transaction() as session:
         record(session, audit.feed_downloaded(current_staff().name, evidence.survey, rubric_id))
     return Response(feeds.dump(made), mimetype="application/json")

@@ -11,6 +11,7 @@ from app.models.imported import (
     ImportMapping,
     ImportState,
 )
+from app.models.rubric import RubricState, StoredRubric
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
@@ -39,10 +40,12 @@ __all__ = [
     "QuestionnaireVersion",
     "RecoveryCode",
     "Role",
+    "RubricState",
     "SignIn",
     "SignInOutcome",
     "Staff",
     "StaffSession",
+    "StoredRubric",
     "Submission",
     "SubmissionState",
     "Survey",
