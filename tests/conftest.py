@@ -44,7 +44,7 @@ from app.models import (
     Survey,
     SurveyState,
 )
-from app.services import areas, cards, collecting, devices, ledger, publishing
+from app.services import areas, cards, collecting, devices, ledger, publishing, rubrics
 from surveys.answers import check
 from surveys.library import bundled
 
@@ -68,7 +68,7 @@ NOW = datetime.now(UTC)
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone: its ids, one open survey, a batch of cards in its first town, and its poster."""
+    """One zone: its ids, an open survey with cards in its first town and a poster, a rubric."""
 
     area: int
     towns: tuple[int, ...]
@@ -76,6 +76,7 @@ class Zone:
     batch: int
     codes: tuple[str, ...]
     slug: str
+    rubric: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,14 @@ def _seed_zone(
         batch=batch.id,
         codes=tuple(code for _serial, code in cards.card_codes(batch, keys)),
         slug=publishing.load_posters(session, survey)[0].slug,
+        rubric=_seed_rubric(session, name, root),
     )
+
+
+def _seed_rubric(session: Session, name: str, area: Area) -> int:
+    """Store a draft of a rubric, so that every page of one can be opened."""
+    text = rubrics.example_text().replace("（示范）某县", name)
+    return rubrics.store_draft(session, rubrics.read_text(text, "example"), area, None, NOW).id
 
 
 def _seed_last_year(

@@ -56,7 +56,7 @@ class CopyForm(FlaskForm):  # type: ignore[misc]
         _("名称"),
         [DataRequired(_("请填写名称。")), Length(max=rubrics.LONGEST_TITLE), plain_text],
     )
-    area = SelectField(_("属于哪个片区"), coerce=int)
+    owner = SelectField(_("属于哪个片区"), coerce=int)
     figures = BooleanField(_("连同文件印的结果一起抄"))
 
 
@@ -100,7 +100,7 @@ def _keep_form(session: Session) -> KeepForm:
 
 def _copy_form(session: Session) -> CopyForm:
     form = CopyForm(template=request.args.get("template", EXAMPLE))
-    form.area.choices = _areas(session)
+    form.owner.choices = _areas(session)
     own = rubrics.load_stored(session, current_staff().area)
     form.template.choices = [
         SelectChoice(EXAMPLE, _("示范（每种细则一个指标）")),
@@ -166,7 +166,7 @@ def copy() -> ResponseReturnValue:
         except BookRefused as refusal:
             form.slug.errors = [fault.reason for fault in refusal.faults]
             return _home(session, form, _keep_form(session)), 422
-        made = store(session, draft, form.area.data)
+        made = store(session, draft, form.owner.data)
     return _to(made)
 
 

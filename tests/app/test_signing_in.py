@@ -150,6 +150,16 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/external",
     "/desk/surveys/{survey}/external/{rate}/withdraw",
     "/desk/surveys/{survey}/cards",
+    "/desk/rubrics/upload",
+    "/desk/rubrics/copy",
+    "/desk/rubrics/keep",
+    "/desk/rubrics/{stored}/use",
+    "/desk/rubrics/{stored}/version",
+    "/desk/rubrics/{stored}/indicator",
+    "/desk/rubrics/{stored}/head",
+    "/desk/rubrics/audit",
+    "/desk/rubrics/audit/form",
+    "/desk/rubrics/audit/findings",
     "/field/surveys/{survey}",
     "/field/batches/{batch}",
     "/field/scan",
@@ -191,7 +201,14 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
+        path.format(
+            survey=here.survey,
+            batch=here.batch,
+            stored=here.rubric,
+            staff=1,
+            rate=1,
+            **{"import": 1},
+        ),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
