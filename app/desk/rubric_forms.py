@@ -63,6 +63,11 @@ class Faults:
     by_field: Mapping[str, Sequence[Sentence]]
     others: Sequence[Sentence]
 
+    @property
+    def sheets(self) -> set[str]:
+        """The sheets that have a fault in one of their fields."""
+        return {name.partition(".")[0] for name in self.by_field}
+
 
 NO_FAULTS = Faults({}, ())
 
