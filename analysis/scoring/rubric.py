@@ -426,20 +426,26 @@ def read(document: Mapping[str, Any], where: str) -> Rubric:
 
 
 def faults(document: Mapping[str, Any]) -> tuple[RubricError, ...]:
-    """Return the first fault of every indicator, and those of the rest; empty for a usable file."""
-    found: dict[tuple[str, str], RubricError] = {}
+    """Return the first fault of every indicator, and that of the rest; empty for a usable file."""
+
+    def fail(key: str, reason: str) -> RubricError:
+        return RubricError("", key, reason)
+
+    found, sound = [], []
+    default = Rounding(RoundingMode.HALF_UP, 0)
     for place, indicator in enumerate(document.get("indicators", [])):
         try:
-            read({**document, "indicators": [indicator]}, "")
+            _indicator(Fields(indicator, f"indicators[{place}]", fail), default)
+            sound.append(indicator)
         except RubricError as fault:
-            key = fault.key.replace("indicators[0]", f"indicators[{place}]", 1)
-            found.setdefault((key, fault.reason), RubricError("", key, fault.reason))
-    if not found:
+            found.append(fault)
+    if sound or not found:
         try:
-            read(document, "")
+            # With one sound indicator the rest is read alone; with all, doubled codes are found.
+            read({**document, "indicators": sound[:1] if found else sound}, "")
         except RubricError as fault:
-            return (fault,)
-    return tuple(found.values())
+            found.append(fault)
+    return tuple(found)
 
 
 def _place_of(fault: tomllib.TOMLDecodeError) -> str:

@@ -22,7 +22,7 @@ from analysis.scoring.book import (
 from app.access import current_staff, record
 from app.attachments import attachment, plain_attachment
 from app.db import reading, transaction
-from app.desk.rubric_forms import NO_FAULTS, Grid, Group, faults_of, grid
+from app.desk.rubric_forms import NO_FAULTS, Grid, Group, faults_of, grid, with_blanks
 from app.desk.rubrics import UploadForm, blueprint, find_template, read_file, sent_text
 from app.errors import Problem, TableRefused
 from app.models import Area
@@ -112,11 +112,11 @@ def audit_typed() -> ResponseReturnValue:
     """Audit what was typed; every fault stands beside its field, and nothing is stored."""
     name, has_figures = request.form.get("rubric", ""), request.form.get("figures") == "1"
     base, typed = _base(name, has_figures=has_figures), typed_book(request.form)
-    book = rubric_tables.with_figures(base, typed)
+    book = rubric_tables.with_figures(base or {}, typed)
     if request.form.get("act") == "more":
         return _typing_page(name, has_figures, book, _MORE)
     try:
-        draft = rubrics.read_tables(book)
+        draft = rubrics.read_tables(rubric_tables.completed(book))
     except BookRefused as refusal:
         return _typing_page(name, has_figures, book, 0, refusal.faults), 422
     except TableRefused as refusal:
@@ -164,13 +164,12 @@ def _grids(book: Book, known: int, blanks: int, *, is_free: bool) -> list[Grid]:
 
 
 def _indicator_grids(lines: Sequence[Line], known: int, blanks: int) -> list[Grid]:
-    kept = [Line(at, line.cells) for at, line in enumerate(lines, 1)]
-    empty = [Line(len(kept) + at, {}) for at in range(1, blanks + 1)]
+    kept = with_blanks(lines, blanks)
     made = [Grid(INDICATORS, [line], [Group(_heading(line), _FIGURES)]) for line in kept[:known]]
     typed: tuple[Column, ...] = _NEW + _FIGURES
     return made + [
         Grid(INDICATORS, [line], [Group(_heading(line) or _("新的指标"), typed)])
-        for line in (*kept[known:], *empty)
+        for line in kept[known:]
     ]
 
 

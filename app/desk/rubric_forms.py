@@ -106,11 +106,9 @@ def grid(table: Table, lines: Sequence[Line], blanks: int, *without: str) -> Gri
 
 
 def with_blanks(lines: Sequence[Line], blanks: int) -> list[Line]:
-    """Return rows numbered anew from 1, with empty ones at the end."""
-    kept = [line.cells for line in lines if any(line.cells.values())]
-    return [
-        Line(at, cells) for at, cells in enumerate([*kept, *({} for _blank in range(blanks))], 1)
-    ]
+    """Return rows with empty ones at the end; the others keep the numbers that faults name."""
+    last = max((line.number for line in lines), default=0)
+    return [*lines, *(Line(last + at, {}) for at in range(1, blanks + 1))]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -45,20 +45,31 @@ def typed_book(fields: Mapping[str, str]) -> dict[str, list[Line]]:
     }
 
 
-def rows_of(book: Book, place: int) -> dict[str, Sequence[Line]]:
-    """Return the rows of the indicator at this place, counted from 0, by sheet; of none beyond."""
+def rows_of(book: Book, place: int) -> dict[str, list[Line]]:
+    """Return the rows of the indicator at this place, counted from 0, by sheet; of none beyond.
+
+    They are numbered from 1, as a form shows them.
+    """
+    return {key: _numbered(lines) for key, lines in _lines_of(book, place).items()}
+
+
+def _numbered(lines: Sequence[Line]) -> list[Line]:
+    return [Line(number, line.cells) for number, line in enumerate(lines, 1)]
+
+
+def _lines_of(book: Book, place: int) -> dict[str, list[Line]]:
     indicator = [*book[INDICATORS.key]][place : place + 1]
     code = indicator[0].cells["code"] if indicator else None
-    found: dict[str, Sequence[Line]] = {INDICATORS.key: indicator}
+    found = {INDICATORS.key: indicator}
     for table in OF_INDICATOR:
         lines = book.get(table.key, ())
-        found[table.key] = [line for line in lines if line.cells.get("code") == code]
+        found[table.key] = [line for line in lines if line.cells.get("code") == code and indicator]
     return found
 
 
 def with_indicator(book: Book, place: int, changed: Book | None) -> Book:
     """Return the tables with other rows for the indicator at a place, or without it."""
-    old = {id(line) for lines in rows_of(book, place).values() for line in lines}
+    old = {id(line) for lines in _lines_of(book, place).values() for line in lines}
     made: dict[str, list[Line]] = {
         key: [Line(ELSEWHERE + line.number, line.cells) for line in lines if id(line) not in old]
         for key, lines in book.items()
@@ -88,11 +99,11 @@ def with_head(book: Book, changed: Book) -> Book:
     return made
 
 
-def head_of(book: Book) -> dict[str, Sequence[Line]]:
-    """Return the rows that belong to no indicator, by sheet."""
+def head_of(book: Book) -> dict[str, list[Line]]:
+    """Return the rows that belong to no indicator, by sheet, numbered from 1."""
     of_one = {table.key for table in OF_INDICATOR}
     return {
-        key: [line for line in lines if key not in of_one or not line.cells.get("code")]
+        key: _numbered([line for line in lines if key not in of_one or not line.cells.get("code")])
         for key, lines in book.items()
         if key != INDICATORS.key
     }
@@ -128,26 +139,33 @@ def renamed(book: Book, slug: str, title: str) -> Book:
     return {**book, ABOUT.key: about}
 
 
-def with_figures(book: Book | None, typed: Book) -> Book:
-    """Return a report: a rubric's tables, with the figures that were typed for it.
-
-    Without a rubric, what the form does not ask for is filled in as the page says: points to two
-    places half up, and for an indicator whose rule was not typed that its criteria are not known.
-    """
-    made: dict[str, Sequence[Line]] = dict(book or {})
+def with_figures(book: Book, typed: Book) -> Book:
+    """Return a rubric's tables with the figures that were typed for a report, row by row."""
+    made: dict[str, Sequence[Line]] = dict(book)
     for key, lines in typed.items():
         known = {line.number: line.cells for line in made.get(key, ())}
         made[key] = [
             Line(line.number, {**known.get(line.number, {}), **line.cells}) for line in lines
         ]
-    about = made.get(ABOUT.key) or [Line(1, {})]
-    made[ABOUT.key] = [Line(line.number, _filled(line.cells, _ABOUT)) for line in about]
-    made[INDICATORS.key] = [
-        Line(line.number, _completed(line.cells))
-        for line in made.get(INDICATORS.key, ())
-        if any(line.cells.values())
-    ]
     return made
+
+
+def completed(book: Book) -> Book:
+    """Return a report's tables with what a form does not ask for filled in as its page says.
+
+    Points are shown to two places, half up; an indicator whose rule was not typed has criteria
+    that nobody knows; the most points of a rule are the indicator's weight.
+    """
+    about = book.get(ABOUT.key) or [Line(1, {})]
+    return {
+        **book,
+        ABOUT.key: [Line(line.number, _filled(line.cells, _ABOUT)) for line in about],
+        INDICATORS.key: [
+            Line(line.number, _completed(line.cells))
+            for line in book.get(INDICATORS.key, ())
+            if any(line.cells.values())
+        ],
+    }
 
 
 _ABOUT = {

@@ -28,6 +28,8 @@ from app.spreadsheets.rubric_book import ReadBook, read_book
 LARGEST_TEXT = 400_000
 MOST_INDICATORS = 200
 MOST_ROWS = 3_000
+# Of one indicator; every two of them are held against each other.
+MOST_MEASUREMENTS = 20
 LONGEST_TITLE = 200
 
 _OWN = re.compile(r"own-([1-9][0-9]{0,8})", re.ASCII)
@@ -66,12 +68,21 @@ def read_text(text: str, where: str) -> Draft:
         rubric = _parsed(text, where)
     except RubricError as fault:
         raise TableRefused([str(fault)]) from None
-    if len(rubric.indicators) > MOST_INDICATORS:
-        raise TableRefused([_("指标太多：最多 %(most)s 个。", most=MOST_INDICATORS)])
+    _check_size(rubric)
     faults = [*_unstorable(rubric)]
     if faults:
         raise TableRefused(f"{where}：{key}：{sentence}" for key, sentence in faults)
     return Draft(text, rubric)
+
+
+def _check_size(rubric: Rubric) -> None:
+    """Refuse what would take long to check with every request. Raises `TableRefused`."""
+    if len(rubric.indicators) > MOST_INDICATORS:
+        raise TableRefused([_("指标太多：最多 %(most)s 个。", most=MOST_INDICATORS)])
+    for indicator in rubric.indicators:
+        if len(indicator.published.measurements) > MOST_MEASUREMENTS:
+            what = _("测量值太多：一个指标最多 %(most)s 个。", most=MOST_MEASUREMENTS)
+            raise TableRefused([f"{indicator.code}：{what}"])
 
 
 def _unstorable(rubric: Rubric) -> Iterator[tuple[str, Sentence]]:
@@ -116,6 +127,7 @@ def read_tables(book: Book) -> Draft:
         raise TableRefused([_("指标太多：最多 %(most)s 个。", most=MOST_INDICATORS)])
     text = rubric_text(book)
     rubric = _parsed(text, "")
+    _check_size(rubric)
     faults = [BookFault("about", 1, key, str(what)) for key, what in _unstorable(rubric)]
     if faults:
         raise BookRefused(faults)

@@ -341,7 +341,7 @@ def test_a_copy_leaves_the_results_behind_unless_asked(
     assert here.rubric
 
 
-def edit(visitor: Visitor, path: str, status: int = 303, **changes: str) -> Page:
+def edit(visitor: Visitor, path: str, status: int = 303, /, **changes: str) -> Page:
     """Open a form of a draft and send it with other cells."""
     page = visitor.get(path)
     (form,) = [
@@ -507,3 +507,37 @@ def test_every_bundled_rubric_can_be_handed_out_as_a_workbook(
         flask("rubric", "export", rubric_id, "--output", path)
         draft = rubrics.read_upload(path.read_bytes(), path.name)
         assert draft.rubric == load_bundled(rubric_id)
+
+
+def test_a_row_that_is_emptied_moves_no_fault(evaluator: Visitor, here: Zone) -> None:
+    head = f"/desk/rubrics/{here.rubric}/head"
+    page = edit(
+        evaluator,
+        head,
+        422,
+        grades__1__name="",
+        grades__1__lower="",
+        grades__1__lower_inclusive="",
+        grades__3__lower="x",
+    )
+    (field,) = page.html.all("input", name="grades.3.lower")
+    assert field.attributes["value"] == "x"
+    assert "is-invalid" in field.attributes["class"]
+    edit(evaluator, head, grades__1__name="", grades__1__lower="", grades__1__lower_inclusive="")
+    assert "等级有空档" in evaluator.get(f"/desk/rubrics/{here.rubric}").text
+
+
+def test_a_faulty_form_is_sent_again_as_it_came_back(evaluator: Visitor) -> None:
+    form = typed(
+        evaluator.get(TYPED),
+        about__1__title="报告",
+        about__1__source__document="报告",
+        about__1__full_marks="十",
+        indicators__2__code="1",
+        indicators__2__name="档案",
+        indicators__2__weight="10",
+    )
+    page = evaluator.post(TYPED, form, status=422)
+    assert "is-invalid" in page.html.all("input", name="about.1.full_marks")[0].attributes["class"]
+    again = evaluator.post(TYPED, typed(page, about__1__full_marks="10"), status=200)
+    assert "没有输入评分标准" in again.text
