@@ -20,6 +20,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from analysis import published
+from analysis.scoring.audit import measurement_text
+from analysis.scoring.wording import rule_text
 from app import (
     access,
     account,
@@ -37,13 +39,13 @@ from app import (
 )
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, evaluations, imports, review, texts
+from app.desk import areas, evaluations, imports, review, rubrics, texts
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.field import entries, interview, paper
 from app.language import CHINESE, ENGLISH, chosen_language
 from app.models import Base
 from app.models.base import Instant
-from app.services import codes, evaluating, ledger
+from app.services import codes, evaluating, ledger, rubric_tables
 from app.services.drawing import CannotPrint
 from surveys.library import bundled
 
@@ -100,6 +102,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         areas,
         imports,
         paper,
+        rubrics,
         texts,
         review,
         evaluations,
@@ -181,6 +184,10 @@ def _add_formats(app: Flask) -> None:
         instant=formats.instant,
         day=formats.day,
         in_fours=codes.in_fours,
+        rule_text=rule_text,
+    )
+    app.jinja_env.globals.update(
+        measurement_text=measurement_text, field_name=rubric_tables.field_name
     )
     app.context_processor(lambda: {"html_lang": _html_lang(), "staff": g.get("staff")})
 

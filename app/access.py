@@ -70,6 +70,7 @@ AUDIENCES: dict[str, Audience] = {
     "evaluations": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     # An object's own staff enter what no survey measures.
     "entries": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
+    "rubrics": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
 }
 _READING = {"GET", "HEAD", "OPTIONS"}

@@ -20,7 +20,8 @@ from waitress import serve as serve_forever
 
 from analysis.display import GroupStatus
 from analysis.rates import Rate
-from analysis.scoring.text import ranking_text, sheet_text
+from analysis.scoring.audit import audit as find_contradictions
+from analysis.scoring.text import findings_text, ranking_text, sheet_text
 from analysis.scoring.uncertainty import sheet_dict
 from app import demo, demo_evaluation
 from app.access import record
@@ -67,12 +68,15 @@ from app.services import (
     results,
     retention,
     reviewing,
+    rubrics,
     second_factor,
     sheets,
 )
 from app.services.printing import LayoutName
 from app.signals import signal_names
 from app.spreadsheets.reading import read_table
+from app.spreadsheets.rubric_book import book_sheets
+from app.spreadsheets.writing import xlsx
 from surveys.library import bundled
 from surveys.reading import QuestionnaireError, json_schema, load
 
@@ -84,6 +88,7 @@ staff_group = AppGroup("staff", help="工作人员账号。")
 audit_group = AppGroup("audit", help="操作记录：核对、输出最后一条的编号和摘要。")
 retention_group = AppGroup("retention", help="到期删除，打乱先后次序。")
 demo_group = AppGroup("demo", help="演示数据。")
+rubric_group = AppGroup("rubric", help="指标体系：检查、添加、列出、导出。")
 
 
 def init_app(app: Flask) -> None:
@@ -97,6 +102,7 @@ def init_app(app: Flask) -> None:
         audit_group,
         retention_group,
         demo_group,
+        rubric_group,
     ):
         app.cli.add_command(group)
     for command in (rates, score, evaluation, review, serve, doctor):
@@ -647,7 +653,7 @@ def score(survey_id: int, rubric_id: str, as_json: bool) -> None:
     """按指标体系给一次调查计分，每一分都写明怎么来的。"""
     with explained(), reading() as session:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
-        sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
+        sheet = evaluating.score_survey(evidence, rubrics.find_rubric(session, rubric_id))
     if as_json:
         click.echo(json.dumps(sheet_dict(sheet), ensure_ascii=False, indent=2))
     else:
@@ -742,6 +748,67 @@ def evaluation(evaluation_id: int, as_json: bool) -> None:
         click.echo(json.dumps(ranking.to_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(ranking_text(ranking))
+
+
+@rubric_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def check_rubric(file: Path) -> None:
+    """检查一个指标体系文件（.toml 或 .xlsx），逐处指出错处，列出自身的矛盾。"""
+    with explained():
+        rubric = rubrics.read_upload(_content(file), file.name).rubric
+    click.echo(findings_text(rubric, find_contradictions(rubric)))
+
+
+@rubric_group.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--area", required=True, help="属于哪个片区。")
+@click.option("--use", "is_used", is_flag=True, help="存好就启用；启用后不能再改。")
+def add_rubric(file: Path, area: str, is_used: bool) -> None:
+    """把指标体系文件（.toml 或 .xlsx）存为一个片区的新的一版。"""
+    with explained():
+        draft = rubrics.read_upload(_content(file), file.name)
+    with explained(), transaction() as session:
+        place = areas.find_area_by_name(session, area)
+        made = rubrics.store_draft(session, draft, place, None, datetime.now(UTC))
+        record(session, audit.rubric_saved(audit.COMMAND_LINE, made, None))
+        if is_used:
+            rubrics.put_in_use(session, made)
+            record(session, audit.rubric_put_in_use(audit.COMMAND_LINE, made))
+    click.echo(f"{rubrics.own_id(made)}\t{made.version}\t{made.title}")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise Problem(f"{path.name}：这个文件读不出来") from None
+
+
+@rubric_group.command("list")
+def list_rubrics() -> None:
+    """列出全部指标体系：代号、版本、状态、片区、名称。"""
+    for name, found in evaluating.rubrics().items():
+        click.echo(f"{name}\t\t\t\t{found.title}")
+    with reading() as session:
+        for stored in rubrics.load_stored(session):
+            where = (stored.version, stored.state.value, stored.area.name, stored.title)
+            click.echo("\t".join(map(str, (rubrics.own_id(stored), *where))))
+
+
+@rubric_group.command("export")
+@click.argument("rubric_id", metavar="RUBRIC")
+@click.option("--output", type=click.Path(path_type=Path), help="写成 .toml 或 .xlsx 文件。")
+def export_rubric(rubric_id: str, output: Path | None) -> None:
+    """导出一个指标体系；不写 --output 时输出 TOML。"""
+    with explained(), reading() as session:
+        text = rubrics.find_text(session, rubric_id)
+    if output is None:
+        click.echo(text, nl=False)
+    elif output.suffix == ".xlsx":
+        with explained():
+            output.write_bytes(xlsx(book_sheets(rubrics.book_of_text(text))))
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 @audit_group.command("head")

@@ -18,7 +18,7 @@ from app.models import (
     ScoreOrigin,
     Staff,
 )
-from app.services import accounts, areas, entries, evaluations
+from app.services import accounts, areas, entries, evaluations, rubrics
 from app.services.entries import NO, YES
 
 COUNTY = "示例县"
@@ -51,6 +51,7 @@ def load(session: Session, password_hash: str, now: datetime) -> None:
         name="“安康码”应用便民工程绩效评价（演示，数据是编的）",
         year=2020,
         rubric_id=RUBRIC,
+        document=rubrics.find_document(session, RUBRIC),
         places=towns,
         others=(),
         survey=None,

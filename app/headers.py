@@ -28,6 +28,7 @@ _STAFF_SIDE = {
     "areas",
     "imports",
     "review",
+    "rubrics",
     "texts",
     "field",
     "interview",

@@ -54,6 +54,7 @@ from app.services import (
     evidence_files,
     ledger,
     publishing,
+    rubrics,
 )
 from surveys.answers import check
 from surveys.library import bundled
@@ -78,7 +79,7 @@ NOW = datetime.now(UTC)
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone: its ids, one open survey, a batch of cards in its first town, and its poster.
+    """One zone: its ids, an open survey with cards in its first town and a poster, a rubric.
 
     Its evaluation scores its towns; in the first one (`scored`) there is one file of evidence.
     """
@@ -89,6 +90,7 @@ class Zone:
     batch: int
     codes: tuple[str, ...]
     slug: str
+    rubric: int
     evaluation: int = 0
     scored: int = 0
     file: int = 0
@@ -212,7 +214,14 @@ def _seed_zone(
         batch=batch.id,
         codes=tuple(code for _serial, code in cards.card_codes(batch, keys)),
         slug=publishing.load_posters(session, survey)[0].slug,
+        rubric=_seed_rubric(session, name, root),
     )
+
+
+def _seed_rubric(session: Session, name: str, area: Area) -> int:
+    """Store a draft of a rubric, so that every page of one can be opened."""
+    text = rubrics.example_text().replace("（示范）某县", name)
+    return rubrics.store_draft(session, rubrics.read_text(text, "example"), area, None, NOW).id
 
 
 def _seed_last_year(
@@ -239,6 +248,7 @@ def _seed_evaluation(session: Session, zone: Zone, staff: Staff) -> Zone:
         name=f"{root.name}绩效评价",
         year=2026,
         rubric_id=EVALUATED_BY,
+        document=rubrics.find_document(session, EVALUATED_BY),
         places=below,
         others=[],
         survey=survey,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Never, TypeVar
 
 from analysis.scoring import feed
-from analysis.scoring.audit import audit
+from analysis.scoring.audit import audit, findings_document
 from analysis.scoring.feed import FeedError
 from analysis.scoring.ranking import RankingError, rank_feeds
 from analysis.scoring.rubric import Rubric, RubricError, bundled, load, load_bundled
@@ -84,15 +84,15 @@ def _files(path: Path) -> list[Path]:
 def _audit(chosen: argparse.Namespace) -> str:
     if chosen.rubric is not None:
         rubric = _rubric(chosen.rubric)
-        return _json(_findings(rubric)) if chosen.json else findings_text(rubric, audit(rubric))
+        return (
+            _json(findings_document(rubric))
+            if chosen.json
+            else findings_text(rubric, audit(rubric))
+        )
     rubrics = [load_bundled(rubric_id) for rubric_id in bundled()]
     if chosen.json:
-        return _json({"rubrics": [_findings(rubric) for rubric in rubrics]})
+        return _json({"rubrics": [findings_document(rubric) for rubric in rubrics]})
     return "\n\n\n".join(findings_text(rubric, audit(rubric)) for rubric in rubrics)
-
-
-def _findings(rubric: Rubric) -> dict[str, object]:
-    return {"rubric": rubric.id, "findings": [each.to_dict() for each in audit(rubric)]}
 
 
 def _list(_chosen: argparse.Namespace) -> str:

@@ -149,6 +149,11 @@ def audit(rubric: Rubric) -> tuple[Finding, ...]:
     return tuple(replace(finding, effect=_effect(rubric, finding)) for finding in found)
 
 
+def findings_document(rubric: Rubric) -> dict[str, object]:
+    """Return the findings about a rubric file as JSON has them."""
+    return {"rubric": rubric.id, "findings": [each.to_dict() for each in audit(rubric)]}
+
+
 def of_indicator(indicator: Indicator) -> tuple[Finding, ...]:
     """Return the findings about one indicator."""
     checks: tuple[Callable[[Indicator], Iterator[Finding]], ...] = (

@@ -18,6 +18,9 @@ W = TypeVar("W", bound=StrEnum)
 
 FORMAT = "minping.feed/1"
 FORMAT_OF_MANY = "minping.feeds/1"
+UNKNOWN_KEY = "不认识的键"
+# No figure of a report has so many digits; a file of them would be a load.
+LONGEST_DECIMAL = 40
 DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 FRACTION = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?", re.ASCII)
 
@@ -248,6 +251,8 @@ class Fields:
         raw = self.take(key)
         if not isinstance(raw, str) or not DECIMAL.fullmatch(raw):
             self.refuse(key, '应当是写成文字的小数，例如 "0.85"')
+        if len(raw) > LONGEST_DECIMAL:
+            self.refuse(key, f"位数太多，最多 {LONGEST_DECIMAL} 位")
         return Decimal(raw)
 
     def fraction(self, key: str) -> Fraction:
@@ -312,7 +317,7 @@ class Fields:
         """Refuse the first key that nobody asked for."""
         for key in self._raw:
             if key not in self._read:
-                self.refuse(key, "不认识的键")
+                self.refuse(key, UNKNOWN_KEY)
 
     def _inner(self, key: str) -> "Fields":
         raw = self.take(key) if key in self._raw else {}

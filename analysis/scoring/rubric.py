@@ -14,10 +14,10 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from analysis.scoring import wording
-from analysis.scoring.feed import DECIMAL, Fields
+from analysis.scoring.feed import DECIMAL, LONGEST_DECIMAL, Fields
 from analysis.scoring.rules import (
     Band,
     Bands,
@@ -46,6 +46,10 @@ from analysis.scoring.rules import (
 AT_LINE = re.compile(r"at line (\d+), column (\d+)")
 R = TypeVar("R")
 FOLDER = Path(__file__).parent / "rubrics"
+# Not a document's: it shows what a rubric of one's own may look like.
+EXAMPLE = "example-2026"
+# Beyond these no document goes; each place makes the exact numbers ten times as long.
+MOST_PLACES = 8
 
 
 class RubricError(ValueError):
@@ -399,15 +403,49 @@ def parse(text: str, where: str) -> Rubric:
 
     Raises: `RubricError` with file, key path and reason.
     """
+    return read(parse_document(text, where), where)
+
+
+def parse_document(text: str, where: str) -> dict[str, Any]:
+    """Return the keys of TOML text, whatever they say. Raises: `RubricError`."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise RubricError(where, "", f"不是合法的 TOML{_place_of(fault)}") from None
+    except RecursionError:
+        raise RubricError(where, "", "括号套得太深") from None
+
+
+def read(document: Mapping[str, Any], where: str) -> Rubric:
+    """Read a rubric from the keys of its file. Raises: `RubricError`, for the first fault."""
 
     def fail(key: str, reason: str) -> RubricError:
         return RubricError(where, key, reason)
 
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise fail("", f"不是合法的 TOML{_place_of(fault)}") from None
-    return _rubric(Fields(raw, "", fail))
+    return _rubric(Fields(document, "", fail))
+
+
+def faults(document: Mapping[str, Any]) -> tuple[RubricError, ...]:
+    """Return the first fault of every indicator, and that of the rest; empty for a usable file."""
+
+    def fail(key: str, reason: str) -> RubricError:
+        return RubricError("", key, reason)
+
+    found, sound = [], []
+    default = Rounding(RoundingMode.HALF_UP, 0)
+    for place, indicator in enumerate(document.get("indicators", [])):
+        try:
+            _indicator(Fields(indicator, f"indicators[{place}]", fail), default)
+            sound.append(indicator)
+        except RubricError as fault:
+            found.append(fault)
+    if sound or not found:
+        try:
+            # With one sound indicator the rest is read alone; with all, doubled codes are found.
+            read({**document, "indicators": sound[:1] if found else sound}, "")
+        except RubricError as fault:
+            found.append(fault)
+    return tuple(found)
 
 
 def _place_of(fault: tomllib.TOMLDecodeError) -> str:
@@ -487,6 +525,12 @@ def _rounding(fields: Fields) -> Rounding:
         round_rate_first=_integer_or_none(fields, "round_rate_first"),
     )
     fields.close()
+    for key, places in (
+        ("places", rounding.places),
+        ("round_rate_first", rounding.round_rate_first or 0),
+    ):
+        if places > MOST_PLACES:
+            fields.refuse(key, f"最多 {MOST_PLACES} 位小数")
     return rounding
 
 
@@ -822,7 +866,7 @@ def _column(fields: Fields) -> PrintedColumn:
 
 def _decimals(fields: Fields, key: str) -> tuple[Decimal, ...]:
     texts = fields.texts(key)
-    if not all(map(DECIMAL.fullmatch, texts)):
+    if not all(DECIMAL.fullmatch(text) and len(text) <= LONGEST_DECIMAL for text in texts):
         fields.refuse(key, '应当是写成文字的小数，例如 "0.85"')
     return tuple(map(Decimal, texts))
 
@@ -855,7 +899,7 @@ def _decimal_or_none(fields: Fields, key: str) -> Decimal | None:
 def _percent(fields: Fields, key: str = "percent") -> str:
     printed = fields.text(key)
     try:
-        wording.read_percent(printed)
+        wording.read_percent(printed[:LONGEST_DECIMAL])
     except ValueError:
         fields.refuse(key, '应当是照印的百分数，例如 "88.35%"')
     return printed

@@ -123,14 +123,15 @@ def findings_text(rubric: Rubric, findings: Sequence[Finding]) -> str:
 
 
 def _finding_rows(rubric: Rubric, finding: Finding) -> list[list[str]]:
-    kind, name = KINDS[finding.kind], _name(rubric, finding.code)
+    kind, name = KINDS[finding.kind], subject(rubric, finding.code)
     first = [finding.code or "—", name, kind, finding.text]
     if finding.effect is None:
         return [first]
-    return [first, ["", "", "", _effect(finding.effect, rubric.published.grade)]]
+    return [first, ["", "", "", effect_text(finding.effect, rubric.published.grade)]]
 
 
-def _effect(effect: Effect, printed_grade: str) -> str:
+def effect_text(effect: Effect, printed_grade: str) -> str:
+    """Return what taking the recomputed figure would make of points, total and grade."""
     change = wording.change(effect.change.low, effect.change.high)
     total = "" if effect.total is None else _ends(effect.total)
     return wording.effect(change, total, effect.grades, printed_grade)
@@ -151,7 +152,8 @@ def _extent(rubric: Rubric) -> str:
     return wording.extent(len(rubric.indicators), lost, is_complete=is_complete)
 
 
-def _name(rubric: Rubric, code: str) -> str:
+def subject(rubric: Rubric, code: str) -> str:
+    """Return what a finding is about: the indicator's name, or the rubric as a whole."""
     return rubric.indicator(code).name if code else "全表"
 
 

@@ -16,6 +16,7 @@ from analysis.scoring.rules import (
     Checklist,
     Deduct,
     Judgement,
+    Part,
     PartialStep,
     Points,
     Proportional,
@@ -37,6 +38,12 @@ MOVED = "两次的测量值不同"
 CRITERIA = "评分标准"
 TEXT = "正文"
 DOCUMENT = "文件"
+NOT_OF_THIS_RULE = "这里用不到这一栏，请清空，或者改选细则"
+BARE_SHARE = "请写成百分数，例如 90%"
+PRINTED_PERCENT = "应当照印写百分数，例如 88.35%"
+SHARES = "写成百分数，例如 90%。"
+AS_PRINTED = "照印，例如 88.35%。"
+NO_SHARE = "完成率法：这里得 0 分，不写是 0%。"
 
 
 def read_percent(printed: str) -> Fraction:
@@ -67,6 +74,17 @@ def percent(share: Fraction) -> str:
 def threshold(share: Fraction) -> str:
     """Return a target as it is printed, without idle zeros: 85%."""
     return f"{number(share * 100)}%"
+
+
+def exact_percent(share: Decimal) -> str:
+    """Return a share as a percentage with all its digits, without idle zeros: 97.5%."""
+    text = format(share.scaleb(2), "f")
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def cannot_be_tables(reason: str) -> str:
+    """Say that a rubric has something that the tables have no cell for."""
+    return f"有表格写不下的内容，请下载 TOML 文件{f'：{reason}' if reason else ''}"
 
 
 def measured(exact: Fraction, unit: str) -> str:
@@ -255,6 +273,59 @@ def _result(rule: Rule, shown: Decimal, role: Role) -> str:
 
 def _full(rule: Rule) -> str:
     return "" if isinstance(rule, Unknown) else number(rule.full)
+
+
+# A rule by itself
+
+
+def rule_text(rule: Rule) -> str:
+    """Return in one sentence what a rule says, to be held against the printed criteria."""
+    match rule:
+        case Proportional():
+            return _line_rule(rule)
+        case Deduct():
+            side = "低" if rule.better is Better.HIGH else "高"
+            return (
+                f"达到目标 {threshold(rule.target)} 得 {number(rule.full)} 分，每{side} "
+                f"{number(rule.step)} 个百分点扣 {number(rule.per_step)} 分"
+                f"{_partial(rule.partial_step)}，扣完为止"
+            )
+        case Bands():
+            bands = [
+                f"{_band(rule, place)} 得 {number(band.points)} 分"
+                for place, band in enumerate(rule.bands)
+            ]
+            return "；".join(bands)
+        case Checklist():
+            limit = f"；最多 {number(rule.full)} 分" if rule.limit is not None else ""
+            return "；".join(_part_rule(part) for part in rule.parts) + limit
+        case Judgement():
+            least = f"，要给至少 {number(rule.least)} 分" if rule.least else ""
+            return f"由人评定，最多 {number(rule.full)} 分{least}"
+        case Unknown():
+            return unknown(rule.reason)
+        case _:
+            assert_never(rule)
+
+
+def _line_rule(rule: Proportional) -> str:
+    full = f"达到目标 {threshold(rule.target)} 得 {number(rule.full)} 分"
+    ends = f"{threshold(rule.zero)} 得 0 分，{threshold(rule.full_at)} 得满分"
+    text = f"{full}，达不到按比例（{ends}）"
+    if rule.cutoff is None:
+        return text
+    side = "不高于" if rule.cutoff_inclusive else "低于"
+    return f"{text}，{side} {threshold(rule.cutoff)} 不得分"
+
+
+def _part_rule(part: Part) -> str:
+    if part.rule is not None:
+        return f"“{part.name}”：{rule_text(part.rule)}"
+    full = "" if part.points is None else f" {number(part.points)} 分"
+    if part.per_case is None:
+        return f"“{part.name}”{full or ' 做不到则全部不得分'}"
+    on = "，扣完后在总分上继续扣" if part.overflows else ""
+    return f"“{part.name}”{full}，每例扣 {number(part.per_case)} 分{on}"
 
 
 def missing() -> str:

@@ -12,7 +12,10 @@ from app.desk import (
     paper,
     planning,
     readings,
+    report_audits,
     review,
+    rubric_forms,
+    rubrics,
     seals,
     survey_areas,
 )
@@ -31,7 +34,10 @@ __all__ = [
     "paper",
     "planning",
     "readings",
+    "report_audits",
     "review",
+    "rubric_forms",
+    "rubrics",
     "seals",
     "survey_areas",
 ]

@@ -31,7 +31,15 @@ from app.errors import InvalidInput, Problem, Sentence
 from app.formats import BEIJING
 from app.forms import plain_text, show_faults, typed_field
 from app.models import Area, Evaluation, EvaluationObject, EvaluationState, ScoreOrigin
-from app.services import areas, collecting, entries, evaluations, evidence_files, publishing
+from app.services import (
+    areas,
+    collecting,
+    entries,
+    evaluations,
+    evidence_files,
+    publishing,
+    rubrics,
+)
 from app.services import evaluation_acts as acts
 from app.services.audit import Action
 from app.services.entries import Author, EntryConflict
@@ -161,7 +169,7 @@ def _evaluation_form(session: Session, area: Area) -> EvaluationForm:
         erase_at=(today + timedelta(days=2 * 365)).date(),
     )
     branch, nothing = current_staff().area, SelectChoice("", _("不用"))
-    offered = evaluations.offered_rubrics()
+    offered = evaluations.offered_rubrics(session, branch)
     form.rubric.choices = [SelectChoice(key, title) for key, title in offered.items()]
     form.places.choices = [SelectChoice(place.id, place.name) for place in below]
     surveys = publishing.load_surveys(session, branch)
@@ -180,6 +188,7 @@ def _plan(session: Session, form: EvaluationForm, area: Area) -> EvaluationPlan:
         name=form.name.data,
         year=form.year.data,
         rubric_id=form.rubric.data,
+        document=rubrics.find_document(session, form.rubric.data, branch),
         places=[areas.find_area(session, place, area) for place in form.places.data],
         others=[line.strip() for line in form.others.data.splitlines() if line.strip()],
         survey=publishing.find_survey(session, int(survey), branch) if survey else None,

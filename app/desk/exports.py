@@ -9,7 +9,7 @@ from app.attachments import FORMS, attachment
 from app.db import reading, transaction
 from app.desk.views import blueprint
 from app.models import Survey
-from app.services import audit, evaluating, exporting, publishing, results
+from app.services import audit, evaluating, exporting, publishing, results, rubrics
 from app.spreadsheets.writing import Sheet
 
 _FORM = f"<any({', '.join(FORMS)}):form>"
@@ -40,7 +40,9 @@ def export_tables(survey_id: int, form: str) -> Response:
 @blueprint.get("/surveys/<id:survey_id>/scores/<rubric_id>/sheet.xlsx")
 def export_scores(survey_id: int, rubric_id: str) -> Response:
     """Hand out the score sheet: each indicator with its working, and the sums."""
-    evidence, rubric = _evidence(survey_id), evaluating.find_rubric(rubric_id)
+    evidence = _evidence(survey_id)
+    with reading() as session:
+        rubric = rubrics.find_rubric(session, rubric_id, current_staff().area)
     sheets = exporting.score_sheets(evidence, evaluating.score_survey(evidence, rubric))
     act = audit.results_exported(
         current_staff().name, audit.Action.SCORES_EXPORTED, evidence.survey, "xlsx", rubric_id

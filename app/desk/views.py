@@ -39,6 +39,7 @@ from app.services import (
     ledger,
     publishing,
     results,
+    rubrics,
 )
 from surveys.library import bundled
 from surveys.questionnaire import QuestionKind, Questionnaire
@@ -175,6 +176,10 @@ _ACTIONS = {
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
     audit.Action.SURVEY_SEALED: _("封存调查"),
     audit.Action.SEAL_EXPORTED: _("下载封存文件"),
+    audit.Action.RUBRIC_SAVED: _("保存指标体系"),
+    audit.Action.RUBRIC_PUT_IN_USE: _("启用指标体系"),
+    audit.Action.RUBRIC_EXPORTED: _("导出指标体系"),
+    audit.Action.FINDINGS_EXPORTED: _("导出核对结果"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
@@ -199,6 +204,7 @@ _FACTS = {
     "read_back": _("读回核对"),
     "form": _("形式"),
     "rubric": _("指标体系"),
+    "version": _("版本"),
     "name": _("用户名"),
     "role": _("身份"),
     "area": _("片区"),
@@ -253,7 +259,6 @@ _FACTS = {
     "object": _("评价对象"),
     "objects": _("评价对象个数"),
     "indicator": _("指标编号"),
-    "version": _("第几版"),
     "figures": _("填报内容"),
     "deadline": _("填报截止时间"),
     "sources": _("数据来源"),
@@ -439,13 +444,14 @@ def rates(survey_id: int) -> ResponseReturnValue:
     """Show every measure with its counts and interval, overall and by town."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
+        offered = rubrics.offered(session, current_staff().area)
     return render_template(
         "desk/rates.html",
         evidence=evidence,
         survey=evidence.survey,
         results=results.measure_results(evidence),
         reviewed=[] if results.tells_few_apart(evidence) else results.reviewed_rates(evidence),
-        rubrics=evaluating.rubrics_for(evidence),
+        rubrics=evaluating.rubrics_for(evidence, offered),
         doubts=results.doubts,
         method_name=results.method_name,
     )
@@ -470,7 +476,8 @@ def scores(survey_id: int, rubric_id: str) -> ResponseReturnValue:
     """Show the score sheet: every point with its working, beside what the report printed."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
-    sheet = evaluating.score_survey(evidence, evaluating.find_rubric(rubric_id))
+        rubric = rubrics.find_rubric(session, rubric_id, current_staff().area)
+    sheet = evaluating.score_survey(evidence, rubric)
     return render_template(
         "desk/scores.html",
         evidence=evidence,
@@ -486,7 +493,8 @@ def feed(survey_id: int, rubric_id: str) -> Response:
     """Hand out the measurements as a feed that other systems can score by themselves."""
     with reading() as session:
         evidence = results.load_evidence(session, _find(session, survey_id))
-    made = evaluating.make_feed(evidence, evaluating.find_rubric(rubric_id), datetime.now(UTC))
+        rubric = rubrics.find_rubric(session, rubric_id, current_staff().area)
+    made = evaluating.make_feed(evidence, rubric, datetime.now(UTC))
     with transaction() as session:
         record(session, audit.feed_downloaded(current_staff().name, evidence.survey, rubric_id))
     return Response(feeds.dump(made), mimetype="application/json")

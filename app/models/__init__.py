@@ -31,6 +31,7 @@ from app.models.review import (
     ReviewReason,
     ReviewState,
 )
+from app.models.rubric import RubricState, StoredRubric
 from app.models.seal import Seal
 from app.models.slip import DoubleEntry, Keying, KeyingDifference, Slip, SlipState
 from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, StaffSession
@@ -78,6 +79,7 @@ __all__ = [
     "ReviewReason",
     "ReviewState",
     "Role",
+    "RubricState",
     "SampleKind",
     "ScoreOrigin",
     "Seal",
@@ -87,6 +89,7 @@ __all__ = [
     "SlipState",
     "Staff",
     "StaffSession",
+    "StoredRubric",
     "Submission",
     "SubmissionState",
     "Survey",

@@ -33,6 +33,7 @@ from app.models import (
     Review,
     Seal,
     Staff,
+    StoredRubric,
     Survey,
     SurveyDesign,
     SurveyState,
@@ -120,6 +121,10 @@ class Action(StrEnum):
     AUDIT_EXPORTED = "audit_exported"
     SURVEY_SEALED = "survey_sealed"
     SEAL_EXPORTED = "seal_exported"
+    RUBRIC_SAVED = "rubric_saved"
+    RUBRIC_PUT_IN_USE = "rubric_put_in_use"
+    RUBRIC_EXPORTED = "rubric_exported"
+    FINDINGS_EXPORTED = "findings_exported"
     AREAS_IMPORTED = "areas_imported"
     STAFF_ADDED = "staff_added"
     STAFF_CLOSED = "staff_closed"
@@ -475,6 +480,36 @@ def back_check_recorded(
     named = f"survey {survey.id} back-check {number}"
     after = {"outcome": outcome.value}
     return Act(actor, Action.BACK_CHECK_RECORDED, named, area.path, None, {**after})
+
+
+def rubric_saved(actor: str, stored: StoredRubric, before: str | None) -> Act:
+    """Say that a version of a rubric was made or changed; `before` is the digest that it had."""
+    old = None if before is None else {"file_digest": before}
+    named = f"rubric {stored.id}"
+    return Act(actor, Action.RUBRIC_SAVED, named, stored.area.path, old, _rubric_facts(stored))
+
+
+def rubric_put_in_use(actor: str, stored: StoredRubric) -> Act:
+    """Say that scores may rest on a version from now on."""
+    facts = _rubric_facts(stored)
+    named = f"rubric {stored.id}"
+    return Act(actor, Action.RUBRIC_PUT_IN_USE, named, stored.area.path, None, facts)
+
+
+def _rubric_facts(stored: StoredRubric) -> Facts:
+    return {
+        "rubric": stored.slug,
+        "version": stored.version,
+        "title": stored.title,
+        "file_digest": stored.digest,
+    }
+
+
+def rubric_exported(actor: str, action: Action, area: Area, rubric_id: str, form: str) -> Act:
+    """Say that a rubric, or what contradicts itself in one, was handed out as a file."""
+    return Act(
+        actor, action, f"area {area.id}", area.path, None, {"rubric": rubric_id, "form": form}
+    )
 
 
 _CARD_MOVES = {

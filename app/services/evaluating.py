@@ -1,5 +1,6 @@
 """From rates to rubric points: measurements by indicator, handed to the shared scoring module."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -28,22 +29,22 @@ def rubrics() -> dict[str, Rubric]:
 
 
 def find_rubric(rubric_id: str) -> Rubric:
-    """Return one rubric. Raises `NotFound`."""
+    """Return one bundled rubric. Raises `NotFound`."""
     try:
         return rubrics()[rubric_id]
     except (KeyError, RubricError):
         raise NotFound from None
 
 
-def rubrics_for(evidence: Evidence) -> list[tuple[Rubric, int]]:
-    """Return the rubrics that this survey's questionnaire can feed, the most indicators first.
+def rubrics_for(evidence: Evidence, offered: Mapping[str, Rubric]) -> list[tuple[Rubric, int]]:
+    """Return those of the rubrics that this survey can feed, the most indicators first.
 
     Each comes with the number of its indicators that the questionnaire has a measure for.
     """
     measures = {measure.id for measure in evidence.questionnaire.measures}
     counted = [
         (rubric, sum(indicator.measure in measures for indicator in rubric.indicators))
-        for rubric in rubrics().values()
+        for rubric in offered.values()
     ]
     return sorted([pair for pair in counted if pair[1]], key=lambda pair: -pair[1])
 

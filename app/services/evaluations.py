@@ -19,11 +19,7 @@ from analysis.scoring.ranking import Ranking, Standing, rank
 from analysis.scoring.rubric import (
     Indicator,
     Rubric,
-    RubricError,
     Scope,
-    bundled,
-    bundled_path,
-    load_bundled,
     parse,
 )
 from analysis.scoring.rules import Bands, Deduct, Proportional
@@ -43,6 +39,7 @@ from app.models import (
     ScoreOrigin,
     Survey,
 )
+from app.services import rubrics
 from app.services.areas import within
 from app.services.collecting import load_questionnaire
 from app.services.entries import Author, is_owner, load_newest
@@ -62,21 +59,10 @@ K = TypeVar("K")
 # ---------------------------------------------------------------------------------------------
 
 
-def offered_rubrics() -> dict[str, str]:
+def offered_rubrics(session: Session, branch: Area) -> dict[str, str]:
     """Return the rubrics that can be applied to many objects, id to title."""
-    rubrics = (load_bundled(rubric_id) for rubric_id in bundled())
-    return {rubric.id: rubric.title for rubric in rubrics if rubric.scope is Scope.COMPLETE}
-
-
-def rubric_document(rubric_id: str) -> str:
-    """Return the text (TOML) of a rubric that can be applied. Raises `NotFound`.
-
-    The one place that knows where rubrics come from.
-    """
-    try:
-        return bundled_path(rubric_id).read_text(encoding="utf-8")
-    except RubricError:
-        raise NotFound from None
+    offered = rubrics.offered(session, branch)
+    return {key: one.title for key, one in offered.items() if one.scope is Scope.COMPLETE}
 
 
 @lru_cache(maxsize=64)
@@ -106,12 +92,14 @@ def indicator_of(evaluation: Evaluation, code: str) -> Indicator:
 class EvaluationPlan:
     """What is needed to make an evaluation.
 
-    `places` are areas to be scored; `others` names what else is (departments, projects).
+    `document` is the text of the rubric (TOML), which the evaluation keeps. `places` are areas to
+    be scored; `others` names what else is (departments, projects).
     """
 
     name: str
     year: int
     rubric_id: str
+    document: str
     places: Sequence[Area]
     others: Sequence[str]
     survey: Survey | None
@@ -124,7 +112,7 @@ def make_evaluation(
     session: Session, area: Area, plan: EvaluationPlan, now: datetime
 ) -> Evaluation:
     """Make an evaluation with its objects. Raises `InvalidInput` with every fault of the plan."""
-    document = rubric_document(plan.rubric_id)
+    document = plan.document
     names = [place.name for place in plan.places] + [name.strip() for name in plan.others]
     faults = _faults(plan, names, now)
     if faults:

@@ -42,12 +42,11 @@ class Refused(Exception):  # noqa: N818 - an expected outcome, named for what it
 
 
 def main(kind: str) -> None:
-    """Read one file of this kind, `xlsx` or `csv`, within the limits."""
+    """Read one file of this kind within the limits: `csv`, `xlsx`, or every sheet (`sheets`)."""
     content = sys.stdin.buffer.read()
+    readers = {"csv": _text_file, "xlsx": _first_sheet, "sheets": _every_sheet}
     try:
-        result: dict[str, object] = (
-            _workbook(content) if kind == "xlsx" else {"rows": list(_records(content))}
-        )
+        result = readers[kind](content)
     except Refused as refused:
         result = {"refused": refused.why, "row": refused.row}
     json.dump(result, sys.stdout)
@@ -78,6 +77,10 @@ def _text(value: str) -> Cell:
 # ---------------------------------------------------------------------------------------------
 # CSV
 # ---------------------------------------------------------------------------------------------
+
+
+def _text_file(content: bytes) -> dict[str, object]:
+    return {"rows": list(_records(content))}
 
 
 def _records(content: bytes) -> Iterator[tuple[int, list[Cell]]]:
@@ -129,7 +132,16 @@ _XML = (".xml", ".rels")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([^"']*)["']""")
 
 
-def _workbook(content: bytes) -> dict[str, object]:
+def _first_sheet(content: bytes) -> dict[str, object]:
+    return next(_sheets(content))
+
+
+def _every_sheet(content: bytes) -> dict[str, object]:
+    return {"sheets": list(_sheets(content))}
+
+
+def _sheets(content: bytes) -> Iterator[dict[str, object]]:
+    """Yield every visible sheet of a workbook, at least one."""
     parts = _unpacked(content)
     # numpy is installed for other work, and openpyxl would take it along: 100 ms and 30 MB.
     sys.modules["numpy"] = None  # type: ignore[assignment]
@@ -137,14 +149,20 @@ def _workbook(content: bytes) -> dict[str, object]:
 
     # Read-only: it never looks at drawings, comments, charts and what else an archive may hold.
     book = load_workbook(_repacked(parts), read_only=True, keep_links=False)
-    sheet = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
-    if sheet is None:
+    visible = [one for one in book.worksheets if one.sheet_state == "visible"]
+    if not visible:
         raise Refused("nothing")
+    for sheet in visible:
+        yield _sheet(sheet, parts)
+
+
+def _sheet(sheet: Any, parts: dict[str, bytes]) -> dict[str, object]:  # noqa: ANN401 - a library's
     sheet.reset_dimensions()  # a sheet's word about its own size
     rows = dict(_within_limits(_cells(sheet)))
     layout = _Layout(parts[vars(sheet)["_worksheet_path"]])  # nothing public names the part
     layout.fill_merged(rows)
     return {
+        "title": sheet.title,
         "rows": sorted(rows.items()),
         "hidden_rows": sorted(layout.hidden_rows & rows.keys()),
         "hidden_columns": sorted(layout.hidden_columns),
@@ -244,10 +262,19 @@ def _number(number: Decimal, pattern: str) -> Cell:
     if abs(number) >= 10**MOST_DIGITS:
         return {"fault": "digits"}
     if "%" in pattern:
-        return _plain(number * 100) + "%"
+        return _padded(_plain(number * 100), pattern) + "%"
     if re.fullmatch("0+", pattern):  # leading zeros, as codes of areas have them
         return _plain(number).zfill(len(pattern))
-    return _plain(number)
+    return _padded(_plain(number), pattern)
+
+
+def _padded(text: str, pattern: str) -> str:
+    # 88.30% is not 88.3%: the places say how far the figure was rounded.
+    found = re.fullmatch(r"(?:#,##)?0\.(0+)%?", pattern)
+    if not found:
+        return text
+    whole, _, places = text.partition(".")
+    return f"{whole}.{places.ljust(len(found[1]), '0')}"
 
 
 def _plain(number: Decimal) -> str:

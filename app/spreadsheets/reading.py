@@ -105,6 +105,46 @@ def read_headings(content: bytes, name: str) -> tuple[str, ...]:
     return headings
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedSheet:
+    """A visible sheet as it is: its rows by number, and what of it a person does not see.
+
+    A cell is what a person sees in it, or why it cannot be taken (`cell_fault`).
+    """
+
+    title: str
+    rows: Mapping[int, Sequence[Any]]
+    hidden_rows: frozenset[int]
+    hidden_columns: frozenset[int]
+
+
+def read_sheets(content: bytes, name: str) -> tuple[OpenedSheet, ...]:
+    """Read every visible sheet of an uploaded .xlsx file.
+
+    Raises: `TableRefused` when the file cannot be taken, and `Unavailable`.
+    """
+    if _kind(content, name) != "xlsx":
+        raise TableRefused([_("只能读 .xlsx 工作簿。")])
+    result = _opened(content, "sheets")
+    if "refused" in result:
+        raise TableRefused([_refusal(result["refused"], result["row"])])
+    return tuple(
+        OpenedSheet(
+            sheet["title"],
+            dict(sheet["rows"]),
+            frozenset(sheet["hidden_rows"]),
+            frozenset(sheet["hidden_columns"]),
+        )
+        for sheet in result["sheets"]
+    )
+
+
+def cell_fault(cell: Any) -> Sentence | None:  # noqa: ANN401 - JSON of the child
+    """Say why a cell cannot be taken, None where it can."""
+    why = _why_not(cell)
+    return _CELL_FAULTS[why] if why else None
+
+
 def _kind(content: bytes, name: str) -> str:
     """Return what the file is, if its ending and its first bytes say the same."""
     if len(content) > LARGEST_FILE:

@@ -36,13 +36,15 @@ class Sheet:
     """One table with its title and its headings; None is an empty cell, never 0.
 
     With `choices`, by the number of the column, it is a form: what may be chosen drops down below
-    the heading, and whatever is typed stays the text that it is.
+    the heading, and whatever is typed stays the text that it is. The lists stand on a page of
+    their own, or, where `are_short` says that they are closed and few, inside the cells' rule.
     """
 
     title: Sentence
     headings: Sequence[Sentence]
     rows: Sequence[Sequence[Value]]
     choices: Mapping[int, Sequence[str]] | None = None
+    are_short: bool = False
 
 
 # ---------------------------------------------------------------------------------------------
@@ -73,14 +75,18 @@ def xlsx(sheets: Sequence[Sheet]) -> bytes:
             titles.append(_sheet_title(str(sheet.title), titles))
             page = book.add_worksheet(titles[-1])
             _fill(book, page, sheet, head)
-            if sheet.choices is not None:
+            if sheet.choices is not None and sheet.are_short:
+                _offer_inside(page, sheet.choices)
+            elif sheet.choices is not None:
                 titles.append(_sheet_title(_CHOICES, titles))
-                _offer(book, page, book.add_worksheet(titles[-1]), sheet)
+                _offer(page, book.add_worksheet(titles[-1]), sheet)
     return file.getvalue()
 
 
 def _fill(book: Workbook, page: Worksheet, sheet: Sheet, head: Format) -> None:
-    formats = {"": book.add_format({"text_wrap": True, "valign": "top"})}
+    is_form = sheet.choices is not None
+    wrapped = {"text_wrap": True, "valign": "top"}
+    formats = {"": book.add_format({**wrapped, "num_format": "@"} if is_form else wrapped)}
     widths = [0] * len(sheet.headings)
     for number, row in enumerate([sheet.headings, *sheet.rows]):
         for place, value in enumerate(row):
@@ -96,14 +102,18 @@ def _fill(book: Workbook, page: Worksheet, sheet: Sheet, head: Format) -> None:
                 widths[place] = max(widths[place], _width(text))
     page.freeze_panes(1, 0)
     for place, width in enumerate(widths):
-        page.set_column(place, place, max(8, min(_WIDEST, width + 2)))
+        below = formats[""] if is_form else None
+        page.set_column(place, place, max(8, min(_WIDEST, width + 2)), below)
 
 
-def _offer(book: Workbook, page: Worksheet, other: Worksheet, sheet: Sheet) -> None:
+def _offer_inside(page: Worksheet, choices: Mapping[int, Sequence[str]]) -> None:
+    for place, offered in choices.items():
+        rule = {"validate": "list", "source": [*offered]}
+        page.data_validation(1, place, MOST_ROWS, place, rule)
+
+
+def _offer(page: Worksheet, other: Worksheet, sheet: Sheet) -> None:
     # From cells of a page of their own: a list inside the rule may have 255 characters at most.
-    as_text = book.add_format({"num_format": "@"})
-    for place, heading in enumerate(sheet.headings):
-        page.set_column(place, place, max(8, min(_WIDEST, _width(str(heading)) + 2)), as_text)
     for place, offered in (sheet.choices or {}).items():
         other.write_string(0, place, _storable(str(sheet.headings[place])))
         for number, text in enumerate(offered, 1):

@@ -83,7 +83,8 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 def test_cells_come_as_a_person_sees_them() -> None:
     def form(book: Workbook) -> None:
-        for cell, pattern in (("A5", "0.00%"), ("A6", "000000")):
+        patterns = {"A5": "0.00%", "A6": "000000", "A14": "0.00%", "A15": "0.00"}
+        for cell, pattern in patterns.items():
             book["Sheet"][cell].number_format = pattern
 
     shown = [
@@ -99,6 +100,8 @@ def test_cells_come_as_a_person_sees_them() -> None:
         ("  东镇\u3000", "东镇"),
         (-0.0, "0"),
         (123456789012345, "123456789012345"),
+        (0.883, "88.30%"),
+        (2.5, "2.50"),
     ]
     content = workbook(["片区", "人口"], *([value, 1] for value, _text in shown), change=form)
     table = read_table(content, "某县.XLSX", WANTED)
