@@ -145,6 +145,8 @@ _ACTIONS = {
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
+    audit.Action.TOKEN_MADE: _("制作接口令牌"),
+    audit.Action.TOKEN_REVOKED: _("撤销接口令牌"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
     audit.Action.STAFF_UNLOCKED: _("解锁账号"),
@@ -197,6 +199,8 @@ _FACTS = {
     "cards": _("编号"),
     "channel": _("调查方式"),
     "target": _("目标份数"),
+    "expires_on": _("有效期"),
+    "reads_answers": _("可读单份答卷"),
 }
 
 

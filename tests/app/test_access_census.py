@@ -7,7 +7,7 @@ from flask import Blueprint, Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from app.access import _PUBLIC_ENDPOINTS, AUDIENCES, PUBLIC
+from app.access import _PUBLIC_ENDPOINTS, AUDIENCES, MACHINES, PUBLIC, Audience
 from app.db import reading
 from app.models import Role, Staff
 from app.services import publishing
@@ -33,6 +33,7 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "staff_id": fieldworker,
         "import_id": 1,
         "rate_id": 1,
+        "token_id": 1,
         "serial": 1,
         "rubric_id": RUBRIC,
         "name": "beian-2020-fielded",
@@ -65,11 +66,15 @@ def _rules(app: Flask, method: str) -> Iterator[Rule]:
             yield rule
 
 
+def audience_of(endpoint: str) -> Audience:
+    return AUDIENCES.get(endpoint.partition(".")[0], PUBLIC)
+
+
 def staff_side(found: dict[str, str]) -> dict[str, str]:
     return {
         endpoint: path
         for endpoint, path in found.items()
-        if AUDIENCES.get(endpoint.partition(".")[0], PUBLIC) is not PUBLIC
+        if all(audience_of(endpoint) is not other for other in (PUBLIC, MACHINES))
     }
 
 
@@ -91,6 +96,7 @@ def test_no_audience_is_public_by_mistake() -> None:
         "respond",
         "signin",
         "bootstrap",
+        "api_description",
     }
     assert Role.FIELDWORKER not in AUDIENCES["desk"].reading
 
@@ -121,6 +127,8 @@ def test_every_page_keeps_the_rules_of_the_house(
     expected = {"respond.receipt": 404, "signin.choose_language": 303}
     expected |= dict.fromkeys(LEADS_ON, 303)
     for endpoint, path in addresses(app, here, "GET").items():
+        if audience_of(endpoint) is MACHINES:
+            expected[endpoint] = 401  # whoever is signed in has no token by that
         administrator.get(path, status=expected.get(endpoint, 200))
 
 
@@ -193,7 +201,7 @@ NOT_BOUND = {
     "field.move_scanned",
 }
 # About oneself alone; and accounts, whose bounds tests/app/test_accounts_on_screen.py walks.
-OWN = ("account.", "code.", "factor.", "admin.", "areas.")
+OWN = ("account.", "code.", "factor.", "admin.", "areas.", "tokens.")
 
 
 def bound(app: Flask, zone: Zone, method: str) -> list[str]:

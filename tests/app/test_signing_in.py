@@ -143,6 +143,8 @@ STAFF_POSTS = [
     "/desk/surveys/{survey}/state",
     "/desk/areas/",
     "/desk/areas/import",
+    "/desk/tokens/",
+    "/desk/tokens/{token}/revoke",
     "/desk/surveys/{survey}/imports",
     "/desk/surveys/{survey}/imports/confirm",
     "/desk/surveys/{survey}/imports/{import}/set-aside",
@@ -191,7 +193,9 @@ def test_a_form_from_elsewhere_is_refused(
     sent = {name: own if value == "own" else value for name, value in fields.items()}
     before = snapshot(app)
     page = evaluator.post(
-        path.format(survey=here.survey, batch=here.batch, staff=1, rate=1, **{"import": 1}),
+        path.format(
+            survey=here.survey, batch=here.batch, staff=1, rate=1, token=1, **{"import": 1}
+        ),
         {**sent, "to": "closed"},
         status=400,
         referer=referer,
