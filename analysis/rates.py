@@ -289,7 +289,7 @@ def by_group(
         *(sizes[group] for group, rate in rates.items() if rate is None),
     ]
     showable = {group: sizes[group] for group, rate in rates.items() if rate is not None}
-    hidden = _groups_to_hide(showable, unshown, smallest)
+    hidden = groups_to_hide(showable, unshown, smallest)
     return tuple(_group_rate(group, rates[group], is_hidden=group in hidden) for group in order)
 
 
@@ -691,10 +691,10 @@ def _rate_or_none(marks: _Marks, measure: Measure, drawing: _Drawing) -> Rate | 
         return None
 
 
-def _groups_to_hide(
+def groups_to_hide(
     sizes: Mapping[Group, int], unshown: Iterable[int], smallest: int
 ) -> frozenset[Group]:
-    """Choose the groups to suppress; `unshown` are sizes that have no rate to show anyway."""
+    """Return the groups to suppress, as `by_group` says; `unshown` are sizes not shown anyway."""
     hidden = [group for group, size in sizes.items() if size < smallest]
     spare = sorted((group for group in sizes if group not in hidden), key=lambda g: sizes[g])
     concealed = [*unshown, *(sizes[group] for group in hidden)]
