@@ -38,7 +38,7 @@ from app import (
 from app.api import description
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, imports, texts, tokens
+from app.desk import answers, areas, imports, texts, tokens
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.field import interview
 from app.language import CHINESE, ENGLISH, chosen_language
@@ -102,6 +102,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         imports,
         texts,
         tokens,
+        answers,
         api,
         description,
     ):

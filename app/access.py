@@ -65,6 +65,8 @@ AUDIENCES: dict[str, Audience] = {
     "interview": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     # What residents wrote in their own words: not even auditors read it.
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
+    # Nor do they take single answer sheets away.
+    "answers": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),

@@ -25,6 +25,7 @@ _STAFF_SIDE = {
     "desk",
     "areas",
     "tokens",
+    "answers",
     "imports",
     "texts",
     "field",

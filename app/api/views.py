@@ -5,11 +5,12 @@ from flask import Blueprint, Response, json, request
 from analysis.scoring import feed as feeds
 from analysis.scoring.rubric import Rubric
 from app.access import current_token, now, record
+from app.attachments import file_attachment
 from app.db import reading, transaction
-from app.errors import NotFound
+from app.errors import NotAllowed, NotFound
 from app.errors import say as _
 from app.models import Survey
-from app.services import audit, documents, evaluating, publishing, results
+from app.services import answer_export, audit, documents, evaluating, publishing, results
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -51,6 +52,18 @@ def scores(survey_id: int) -> Response:
     return _json(sheet.to_dict())
 
 
+@blueprint.get(f"/surveys/<id:survey_id>/export.<any({', '.join(answer_export.FORMS)}):form>")
+def export(survey_id: int, form: str) -> Response:
+    """Hand out the coded answers of a closed survey, to a token that may read them."""
+    evidence = _evidence(survey_id)
+    if not current_token().reads_answers:
+        raise NotAllowed(_("这个令牌不能导出单份答卷，请管理员另做一个可以的。"))
+    content = answer_export.answers_file(evidence, form)
+    _record_handed_out(evidence.survey, audit.Action.ANSWERS_EXPORTED, form=form)
+    title = f"{evidence.survey.title} 单份答卷"
+    return file_attachment(content, form, title, f"answers-{survey_id}")
+
+
 def _evidence(survey_id: int) -> results.Evidence:
     with reading() as session:
         survey = publishing.find_survey(session, survey_id, current_token().area)
@@ -67,10 +80,12 @@ def _rubric(evidence: results.Evidence) -> Rubric:
     return fed[0][0]
 
 
-def _record_handed_out(survey: Survey, action: audit.Action, rubric: Rubric | None = None) -> None:
+def _record_handed_out(
+    survey: Survey, action: audit.Action, rubric: Rubric | None = None, form: str = "json"
+) -> None:
     actor, rubric_id = audit.by_token(current_token()), rubric.id if rubric else None
     with transaction() as session:
-        record(session, audit.results_exported(actor, action, survey, "json", rubric_id))
+        record(session, audit.results_exported(actor, action, survey, form, rubric_id))
 
 
 def _json(document: object) -> Response:

@@ -1,6 +1,16 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import areas, cards, crossing, exports, external, imports, tokens
+from app.desk import answers, areas, cards, crossing, exports, external, imports, tokens
 from app.desk.views import blueprint
 
-__all__ = ["areas", "blueprint", "cards", "crossing", "exports", "external", "imports", "tokens"]
+__all__ = [
+    "answers",
+    "areas",
+    "blueprint",
+    "cards",
+    "crossing",
+    "exports",
+    "external",
+    "imports",
+    "tokens",
+]

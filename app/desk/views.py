@@ -143,6 +143,7 @@ _ACTIONS = {
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
+    audit.Action.ANSWERS_EXPORTED: _("导出单份答卷"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
     audit.Action.TOKEN_MADE: _("制作接口令牌"),

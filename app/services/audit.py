@@ -83,6 +83,7 @@ class Action(StrEnum):
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
     SCORES_EXPORTED = "scores_exported"
+    ANSWERS_EXPORTED = "answers_exported"
     AUDIT_EXPORTED = "audit_exported"
     AREAS_IMPORTED = "areas_imported"
     TOKEN_MADE = "token_made"  # noqa: S105 - the name of an act

@@ -118,6 +118,8 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
 
 # What leads on when there is nothing to do: no code is owed, no factor is set up, nobody asked yet.
 LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken"}
+# Answer sheets of a survey that is still open are not handed out (tests/app/test_answer_export.py).
+NOT_AS_A_PAGE = {**dict.fromkeys(LEADS_ON, 303), "answers.export": 409}
 
 
 def test_every_page_keeps_the_rules_of_the_house(
@@ -125,7 +127,7 @@ def test_every_page_keeps_the_rules_of_the_house(
 ) -> None:
     """The door checks headers and HTML; here it only needs to be opened everywhere."""
     expected = {"respond.receipt": 404, "signin.choose_language": 303}
-    expected |= dict.fromkeys(LEADS_ON, 303)
+    expected |= NOT_AS_A_PAGE
     for endpoint, path in addresses(app, here, "GET").items():
         if audience_of(endpoint) is MACHINES:
             expected[endpoint] = 401  # whoever is signed in has no token by that
@@ -134,7 +136,7 @@ def test_every_page_keeps_the_rules_of_the_house(
 
 def test_every_page_is_whole_in_english(app: Flask, administrator: Visitor, here: Zone) -> None:
     for endpoint, path in staff_side(addresses(app, here, "GET")).items():
-        administrator.get(path, status=303 if endpoint in LEADS_ON else 200, lang="en")
+        administrator.get(path, status=NOT_AS_A_PAGE.get(endpoint, 200), lang="en")
 
 
 @pytest.mark.parametrize("path", ["/static/staff.css", "/static/none.css", "/bootstrap/none"])
@@ -182,7 +184,7 @@ def test_a_fieldworker_reaches_the_field(app: Flask, fieldworker: Visitor, here:
     for name in ("field", "interview"):
         for endpoint, path in addresses(app, here, "GET").items():
             if endpoint.startswith(f"{name}."):
-                fieldworker.get(path, status=303 if endpoint in LEADS_ON else 200)
+                fieldworker.get(path, status=NOT_AS_A_PAGE.get(endpoint, 200))
 
 
 def csrf_token(visitor: Visitor) -> list[str]:
@@ -230,7 +232,7 @@ def test_an_administrator_reaches_both_sides(
     app: Flask, administrator: Visitor, here: Zone
 ) -> None:
     for endpoint, path in staff_side(addresses(app, here, "GET")).items():
-        administrator.get(path, status=303 if endpoint in LEADS_ON else 200)
+        administrator.get(path, status=NOT_AS_A_PAGE.get(endpoint, 200))
 
 
 def test_another_zone_cannot_be_changed(app: Flask, outsider: Visitor, here: Zone) -> None:
