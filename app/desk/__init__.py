@@ -1,6 +1,6 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
-from app.desk import answers, areas, cards, crossing, exports, external, imports, tokens
+from app.desk import answers, areas, cards, crossing, exports, external, imports, ranking, tokens
 from app.desk.views import blueprint
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "exports",
     "external",
     "imports",
+    "ranking",
     "tokens",
 ]

@@ -7,6 +7,7 @@ from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
@@ -14,11 +15,12 @@ from analysis.crosstables import CrossTable
 from analysis.rates import Group
 from app.access import current_staff, record
 from app.attachments import FORMS, attachment
+from app.config import settings
 from app.db import reading, transaction
 from app.desk.views import blueprint
 from app.errors import Problem
 from app.formats import channel_name
-from app.services import audit, crossing, exporting, publishing, results
+from app.services import audit, charting, crossing, exporting, publishing, results
 
 _LONGEST_CHOICE = 40
 
@@ -66,6 +68,7 @@ def cross(survey_id: int) -> ResponseReturnValue:
         form=asked.form,
         table=asked.table,
         names=_names(asked),
+        chart=_chart(asked),
     )
     return page, 200 if asked.table else 422
 
@@ -125,6 +128,12 @@ def _choices(named: dict[str, Any]) -> list[SelectChoice]:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_CHOICE else f"{text[: _LONGEST_CHOICE - 1]}…"
+
+
+def _chart(asked: _Asked) -> Markup | None:
+    if asked.table is None:
+        return None
+    return charting.stacked_chart(asked.table, _names(asked), settings().font)
 
 
 def _names(asked: _Asked) -> dict[Group, str]:
