@@ -67,15 +67,14 @@ def ranking(
     def paint(axes: "Axes") -> None:
         axes.barh(range(len(ranked)), [bar.value for bar in ranked], color=_BAR, height=0.55)
         for place, bar in enumerate(ranked):
-            end = bar.value
             if bar.low is not None and bar.high is not None:
                 axes.plot([bar.low, bar.high], [place, place], color=_INK, linewidth=1.2)
                 for whisker in (bar.low, bar.high):
                     axes.plot(
                         [whisker] * 2, [place - 0.14, place + 0.14], color=_INK, linewidth=1.2
                     )
-                end = max(end, bar.high)
-            axes.text(end + 0.012, place, bar.shown, va="center", color=_INK)
+            # Beside the scale, where neither a whisker nor a line runs through it.
+            axes.text(1.02, place, bar.shown, va="center", color=_INK)
         for place, line in enumerate(sorted(lines, key=lambda line: line.at)):
             axes.axvline(line.at, color=_LINE, linewidth=1.2, linestyle="--")
             # Two lines may lie close together: their names go away from each other.
@@ -121,7 +120,7 @@ def stacked(
         axes.legend(
             loc="upper center",
             bbox_to_anchor=(0.42, -0.42 / len(upwards) - 0.06),
-            ncols=2,
+            ncols=min(4, len(options)),
             frameon=False,
         )
 
