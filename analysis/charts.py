@@ -8,7 +8,6 @@ from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element, tostring
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -195,9 +194,9 @@ def _inside_a_page(svg: bytes, title: str, chart_id: str) -> str:
 
     Their policy forbids a page all style that stands in it; attributes such as `fill` it allows.
     """
-    from defusedxml.ElementTree import fromstring  # noqa: PLC0415 - see `_draw`
+    from defusedxml.ElementTree import fromstring, tostring  # noqa: PLC0415 - see `_draw`
 
-    root: Element = fromstring(svg)
+    root = fromstring(svg)
     text = svg.decode()
     used = set(_REFERENCE.findall(" ".join(re.findall(r'(?:url\(|href=")(#[\w-]+)', text))))
     for parent in list(root.iter()):
@@ -212,7 +211,8 @@ def _inside_a_page(svg: bytes, title: str, chart_id: str) -> str:
     kept = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": title}
     root.attrib.clear()
     root.attrib.update(kept | {"class": "chart", "stroke-linejoin": "round"})
-    return tostring(root, encoding="unicode", short_empty_elements=False)
+    drawn: str = tostring(root, encoding="unicode", short_empty_elements=False)
+    return drawn
 
 
 def _plain(attributes: dict[str, str], used: set[str], chart_id: str) -> dict[str, str]:
