@@ -40,8 +40,8 @@ def code_digest() -> str:
 
 def write_parquet(frame: pd.DataFrame, facts: Mapping[str, str]) -> bytes:
     """Return a frame as a Parquet file that carries these facts in its metadata."""
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - large, for few
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - large, for few
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     own = {f"minping.{name}": text for name, text in facts.items()}

@@ -8,7 +8,7 @@ Source: SECURITY.md (anonymity); STATISTICS.md §5; National Center for Health S
 no. 175 (2017).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -167,6 +167,25 @@ def by_group(
     """
     ((_measure, groups),) = _grouped(frame, [measure], design, column, order, smallest)
     return groups
+
+
+def groups_to_hide(
+    sizes: Mapping[Group, int], unshown: Iterable[int], smallest: int = SMALLEST_GROUP
+) -> frozenset[Group]:
+    """Return the groups to suppress where nothing but counts is shown.
+
+    Each with fewer than `smallest` people, and then the next smallest ones until what is hidden
+    holds at least as many together: it can be computed as total minus shown groups. `unshown` are
+    sizes of groups that are not shown anyway.
+    """
+    hidden = [group for group, size in sizes.items() if size < smallest]
+    spare = sorted((group for group in sizes if group not in hidden), key=lambda one: sizes[one])
+    concealed = [*unshown, *(sizes[group] for group in hidden)]
+    # One hidden group is total minus shown; two hidden groups of one person each are as bare.
+    while spare and 0 < sum(concealed) < smallest:
+        hidden.append(spare.pop(0))
+        concealed.append(sizes[hidden[-1]])
+    return frozenset(hidden)
 
 
 def tables_of(

@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, Response, current_app, g, json, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_alembic import Alembic
 from flask_babel import Babel, get_locale, lazy_gettext
@@ -26,6 +26,7 @@ from app import (
     access,
     account,
     admin,
+    api,
     cli,
     cli_seals,
     db,
@@ -37,9 +38,10 @@ from app import (
     limits,
     respond,
 )
+from app.api import description
 from app.config import LARGEST_BODY, PROJECT, Mode, Settings, read_settings
 from app.db import DatabaseBusy, reading
-from app.desk import areas, evaluations, imports, review, rubrics, texts
+from app.desk import answers, areas, evaluations, imports, review, rubrics, texts, tokens
 from app.errors import CardUnusable, Problem, SurveyNotOpen, Unavailable
 from app.field import entries, interview, paper
 from app.language import CHINESE, ENGLISH, chosen_language
@@ -107,6 +109,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         review,
         evaluations,
         entries,
+        tokens,
+        answers,
+        api,
+        description,
     ):
         app.register_blueprint(audience.blueprint)
     app.register_blueprint(factor.half_blueprint)
@@ -215,6 +221,7 @@ _HEADINGS = {
     400: lazy_gettext("这一步没有办成"),
     403: lazy_gettext("没有权限"),
     404: lazy_gettext("没有这个页面"),
+    401: lazy_gettext("没有有效的令牌"),
     413: lazy_gettext("内容太大"),
     429: lazy_gettext("请过一会儿再试"),
 }
@@ -248,15 +255,17 @@ def _problem_page(problem: Problem) -> ResponseReturnValue:
     if problem.status >= 500:
         current_app.logger.error("[%s] %s", _reference(), type(problem).__name__)
     page = _page(heading, str(problem.sentence), problem.status)
-    wait = problem.retry_seconds
-    return page if wait is None else (*page, {"Retry-After": str(wait)})
+    more = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.retry_seconds is not None:
+        more["Retry-After"] = str(problem.retry_seconds)
+    return *page, more
 
 
 def _busy_page(error: Exception) -> ResponseReturnValue:
     reason = getattr(error, "orig", type(error).__name__)
     current_app.logger.error("[%s] database: %s", _reference(), reason)
     sentence = str(Unavailable.sentence)
-    if headers.is_staff_side():
+    if headers.is_staff_side() or headers.is_machine_side():
         sentence = _("系统正忙，这一步还没有办成。请过一会儿再试。")
     return *_page(_("系统正忙"), sentence, 503), {"Retry-After": str(Unavailable.retry_seconds)}
 
@@ -294,6 +303,8 @@ def _other_host(_error: SecurityError) -> ResponseReturnValue:
 
 
 def _failed_page(_error: InternalServerError) -> ResponseReturnValue:
+    if headers.is_machine_side():
+        return _problem_document("出了点问题", f"系统出错，参考号 {_reference()}。", 500), 500
     return _FAILED_PAGE.replace("REFERENCE", _reference()), 500
 
 
@@ -308,9 +319,24 @@ def _reference() -> str:
     return found
 
 
-def _page(heading: str, sentence: str, status: int) -> tuple[str, int]:
+def _page(heading: str, sentence: str, status: int) -> tuple[str | Response, int]:
+    if headers.is_machine_side():
+        return _problem_document(heading, sentence, status), status
     template = "problem.html" if headers.is_staff_side() else "respond/problem.html"
     shown = {"heading": heading, "sentence": sentence}
     if status >= 500:
         shown["reference"] = _reference()
     return render_template(template, **shown), status
+
+
+def _problem_document(heading: str, sentence: str, status: int) -> Response:
+    """Say to a machine what failed, as RFC 9457 lays it out; `detail` says what to do."""
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": heading,
+        "status": status,
+        "detail": sentence,
+    }
+    if status >= 500:
+        document["reference"] = _reference()
+    return Response(json.dumps(document), content_type="application/problem+json")

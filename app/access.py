@@ -24,13 +24,14 @@ from sqlalchemy.orm import Session
 from wtforms import Field, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
+from app import limits
 from app.config import Mode, settings
 from app.db import reading, transaction
-from app.errors import NotAllowed, NotFound, Sentence
-from app.formats import BEIJING
+from app.errors import NotAllowed, NotFound, NotIdentified, Sentence
+from app.formats import BEIJING, date_of
 from app.forms import plain_text
-from app.models import Role, SignInOutcome, Staff, StaffSession
-from app.services import audit, devices, passwords, second_factor, tries
+from app.models import ApiToken, Role, SignInOutcome, Staff, StaffSession
+from app.services import audit, devices, passwords, second_factor, tokens, tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def _audience(*changing: Role, reading: Iterable[Role] = ()) -> Audience:
 PUBLIC = _audience()
 # Those who gave the password and still owe the code: they reach this, and it is for them alone.
 HALF = _audience()
+# Machines with a token: they have no session and no cookie, and reach this alone.
+MACHINES = _audience()
 
 # The one table of audiences. A test compares it with the blueprints that exist.
 AUDIENCES: dict[str, Audience] = {
@@ -65,6 +68,8 @@ AUDIENCES: dict[str, Audience] = {
     "texts": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     # One person's answers, without their words: those who review them, and nobody else.
     "review": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
+    # Nor do they take single answer sheets away.
+    "answers": _audience(Role.ADMINISTRATOR, Role.EVALUATOR),
     "desk": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "imports": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "evaluations": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
@@ -72,6 +77,9 @@ AUDIENCES: dict[str, Audience] = {
     "entries": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, Role.FIELDWORKER),
     "rubrics": _audience(Role.ADMINISTRATOR, Role.EVALUATOR, reading=[Role.AUDITOR]),
     "areas": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
+    "tokens": _audience(Role.ADMINISTRATOR, reading=[Role.AUDITOR]),
+    "api": MACHINES,
+    "api_description": PUBLIC,  # what can be asked, and no answer
 }
 _READING = {"GET", "HEAD", "OPTIONS"}
 _PUBLIC_ENDPOINTS = {"static", "healthz", "readyz"}
@@ -89,11 +97,11 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 
 
 class StaffSessions(SecureCookieSessionInterface):
-    """Sessions for staff only: a resident's request neither reads nor writes one."""
+    """Sessions for staff only: a resident's or machine's request neither reads nor writes one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the session, or nothing on residents' pages (the request has no route yet)."""
-        if request.path.startswith(("/s/", "/p/", "/r/")):
+        """Return the session, or nothing where none belongs (the request has no route yet)."""
+        if request.path.startswith(("/s/", "/p/", "/r/", "/api/")):
             return None
         return super().open_session(app, request)
 
@@ -121,6 +129,12 @@ def current_staff() -> Staff:
     """Return the signed-in person, with the area that bounds what they see."""
     staff: Staff = g.staff
     return staff
+
+
+def current_token() -> ApiToken:
+    """Return the token of this request, with the area that bounds what it reads."""
+    token: ApiToken = g.api_token
+    return token
 
 
 def current_device() -> StaffSession:
@@ -161,10 +175,32 @@ def _admit() -> ResponseReturnValue | None:
         raise NotAllowed
     if audience is PUBLIC:
         return None
+    if audience is MACHINES:
+        _admit_machine()
+        return None
     found = _recognise()
     if found is None:
         return redirect(_sign_in_address(), 303)
     return _admit_staff(*found, audience, name)
+
+
+def _admit_machine() -> None:
+    """Admit whoever shows a token that is in force. Raises `NotIdentified` or `TooMany`."""
+    limits.admit_token()
+    scheme, _blank, shown = request.headers.get("Authorization", "").partition(" ")
+    moment, keys, token = now(), settings().keys, None
+    if scheme.lower() == "bearer":
+        with reading() as database:
+            token = tokens.token_or_none(database, keys, shown.strip(), moment)
+    if token is None:
+        limits.count_wrong_token()
+        raise NotIdentified
+    limits.admit_asking(token.id)
+    # Once a day: to ask for results writes nothing else here.
+    if token.last_used_on != date_of(moment):
+        with transaction() as database:
+            tokens.record_used(database, token, moment)
+    g.api_token = token
 
 
 def _admit_staff(

@@ -8,7 +8,12 @@ from flask import Response
 from app.spreadsheets.writing import Sheet, csv_bytes, file_name, xlsx
 
 FORMS = ("csv", "xlsx")
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "sav": "application/x-spss-sav",
+    "parquet": "application/vnd.apache.parquet",
+}
 _BYTES = "application/octet-stream"
 
 
@@ -17,10 +22,13 @@ def attachment(sheets: Sequence[Sheet], form: str, title: str, plain: str) -> Re
 
     `title` names the file in any script; `plain` is ASCII, for who cannot read that (RFC 6266).
     """
-    is_csv = form == "csv"
-    content = csv_bytes(sheets[0]) if is_csv else xlsx(sheets)
-    kind = "text/csv; charset=utf-8" if is_csv else _XLSX
-    return download(content, kind, title, plain, form)
+    content = csv_bytes(sheets[0]) if form == "csv" else xlsx(sheets)
+    return file_attachment(content, form, title, plain)
+
+
+def file_attachment(content: bytes, form: str, title: str, plain: str) -> Response:
+    """Return a file of this form, which is also its ending."""
+    return download(content, _TYPES[form], title, plain, form)
 
 
 def json_attachment(content: str, title: str, plain: str) -> Response:

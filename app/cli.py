@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -56,6 +56,7 @@ from app.services import (
     audit,
     back_checks,
     cards,
+    documents,
     drawing,
     evaluating,
     evaluation_acts,
@@ -71,6 +72,7 @@ from app.services import (
     rubrics,
     second_factor,
     sheets,
+    tokens,
 )
 from app.services.printing import LayoutName
 from app.signals import signal_names
@@ -85,6 +87,7 @@ surveys = AppGroup("surveys", help="调查：从问卷新建，开放、暂停�
 area_group = AppGroup("areas", help="片区：添加、导入、列出。")
 card_group = AppGroup("cards", help="二维码卡：制作、输出可打印的 PDF。")
 staff_group = AppGroup("staff", help="工作人员账号。")
+token_group = AppGroup("tokens", help="接口令牌：制作、列出、撤销。")
 audit_group = AppGroup("audit", help="操作记录：核对、输出最后一条的编号和摘要。")
 retention_group = AppGroup("retention", help="到期删除，打乱先后次序。")
 demo_group = AppGroup("demo", help="演示数据。")
@@ -99,6 +102,7 @@ def init_app(app: Flask) -> None:
         area_group,
         card_group,
         staff_group,
+        token_group,
         audit_group,
         retention_group,
         demo_group,
@@ -473,6 +477,44 @@ def reset_factor(name: str) -> None:
     click.echo(name)
 
 
+@token_group.command("add")
+@click.argument("name")
+@click.argument("area")
+@click.option("--days", default=90, show_default=True, help="有效几天，最多 365。")
+@click.option("--answers", is_flag=True, help="还可以导出单份答卷。")
+def add_token(name: str, area: str, days: int, answers: bool) -> None:
+    """给一个系统制作只读的接口令牌，只显示这一次。"""
+    now = datetime.now(UTC)
+    with explained(), transaction() as session:
+        place = areas.find_area_by_name(session, area)
+        plan = tokens.TokenPlan(name, date_of(now) + timedelta(days=days), answers)
+        made, token = tokens.make_token(session, settings().keys, place, plan, None, now)
+        act = audit.token_changed(audit.COMMAND_LINE, audit.Action.TOKEN_MADE, made)
+        record(session, act)
+    click.echo(f"{made.id}\t{token}")
+
+
+@token_group.command("list")
+def list_tokens() -> None:
+    """列出全部接口令牌；令牌本身不保存，不能再显示。"""
+    with reading() as session:
+        for token in tokens.load_tokens(session):
+            state = "已撤销" if token.revoked_at else f"到 {token.expires_on}"
+            used = token.last_used_on or "没有用过"
+            click.echo(f"{token.id}\t{token.name}\t{token.area.name}\t{state}\t{used}")
+
+
+@token_group.command("revoke")
+@click.argument("token_id", type=int)
+def revoke_token(token_id: int) -> None:
+    """撤销一个接口令牌，马上失效，不能恢复。"""
+    with explained(), transaction() as session:
+        found = tokens.find_token(session, token_id)
+        tokens.revoke_token(session, found, datetime.now(UTC))
+        record(session, audit.token_changed(audit.COMMAND_LINE, audit.Action.TOKEN_REVOKED, found))
+    click.echo(str(token_id))
+
+
 @click.command("rates")
 @with_appcontext
 @click.argument("survey_id", metavar="SURVEY", type=int)
@@ -484,7 +526,9 @@ def rates(survey_id: int, by: str, as_json: bool) -> None:
         evidence = results.load_evidence(session, publishing.find_survey(session, survey_id))
         found = results.measure_results(evidence, by)
         if as_json:
-            click.echo(json.dumps(_rates_json(evidence, found, by), ensure_ascii=False, indent=2))
+            click.echo(
+                json.dumps(documents.rates(evidence, found, by), ensure_ascii=False, indent=2)
+            )
         else:
             _print_rates(evidence, found, by)
 
@@ -538,110 +582,6 @@ def _interval(rate: Rate) -> str:
         return rate.interval_note
     ends = f"{measured(rate.interval.low, rate.kind)}–{measured(rate.interval.high, rate.kind)}"
     return f"{percent(rate.interval.confidence, 0)} 区间 {ends}（{rate.interval.method.value}）"
-
-
-def _rates_json(
-    evidence: results.Evidence, found: list[results.MeasureResult], by: str
-) -> dict[str, object]:
-    return {
-        "survey": evidence.survey.id,
-        "title": evidence.survey.title,
-        "questionnaire": evidence.questionnaire.id,
-        "submissions": len(evidence.frame),
-        "seal": evidence.stand.digest,
-        "provisional": not evidence.stand.is_current,
-        "replayed": evidence.replayed,
-        "review": _review_json(evidence),
-        "by": by,
-        "design": {
-            "sample": evidence.design.sample.value,
-            "weighting": evidence.weighting.value,
-            "smallest": evidence.smallest,
-            "note": str(evidence.design_note),
-        },
-        "measures": [
-            {
-                "measure": result.measure.id,
-                "name": result.measure.name,
-                "kind": result.measure.kind.value,
-                "reading_of": result.measure.reading_of,
-                "definition": result.definition,
-                "status": result.status.value,
-                "rates": [_rate_json(rate, result) for rate in result.rates],
-                "groups": [
-                    {
-                        "group": group.group,
-                        "name": results.group_name(evidence, by, group.group),
-                        "status": group.status.value,
-                        "rate": _rate_json(group.rate, result) if group.rate else None,
-                    }
-                    for group in result.groups
-                ],
-            }
-            for result in found
-        ],
-    }
-
-
-def _review_json(evidence: results.Evidence) -> dict[str, object]:
-    rule, withheld = evidence.inclusion, results.tells_few_apart(evidence)
-    return {
-        "excluded": evidence.excluded,
-        "set_aside": evidence.aside,
-        "rule": rule.number,
-        "excluded_reasons": sorted(rule.excluded),
-        "excludes_queried": rule.excludes_queried,
-        "late_changes": rule.late_changes,
-        "mark": late_rule_mark(rule.late_changes),
-        "withheld": withheld,
-        "rates": []
-        if withheld
-        else [
-            {
-                "measure": each.measure.id,
-                "official": _counts_json(each.official),
-                "with_all": _counts_json(each.with_all),
-                "without_set_aside": _counts_json(each.without_aside),
-            }
-            for each in results.reviewed_rates(evidence)
-        ],
-    }
-
-
-def _counts_json(rate: Rate | None) -> dict[str, object] | None:
-    if rate is None:
-        return None
-    return {"numerator": rate.numerator, "base": rate.base, "value": str(rate.value)}
-
-
-def _rate_json(rate: Rate, result: results.MeasureResult) -> dict[str, object]:
-    interval = rate.interval
-    return {
-        "option": rate.option,
-        "numerator": rate.numerator,
-        "credit": str(rate.credit),
-        "base": rate.base,
-        "value": str(rate.value),
-        "official": str(rate.official),
-        "percent": percent(rate.official, result.measure.decimals).rstrip("%"),
-        "asked": rate.asked,
-        "left_out": {"blank": rate.left_out.blank, "unsure": rate.left_out.unsure},
-        "weighted": rate.weighted,
-        "error": rate.error,
-        "freedom": rate.freedom,
-        "design_effect": rate.design_effect,
-        "effective_n": rate.effective_n,
-        "interval": None
-        if interval is None
-        else {
-            "low": interval.low,
-            "high": interval.high,
-            "confidence": interval.confidence,
-            "method": interval.method.value,
-        },
-        "interval_note": rate.interval_note,
-        "reliability": [doubt.value for doubt in rate.reliability],
-    }
 
 
 @click.command("score")

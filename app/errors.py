@@ -2,6 +2,7 @@
 
 Problem
 ├── NotFound 404                 nothing at this address, or nothing that you may see
+├── NotIdentified 401            a machine without a token that is in force
 ├── NotAllowed 403               your role does not reach this page
 ├── InvalidInput 422             a form's faults, by field
 ├── TableRefused 422             an uploaded table's faults, by row and column
@@ -10,6 +11,7 @@ Problem
 │   ├── CardNotFound
 │   └── CardSpent
 ├── EditConflict 409             somebody else changed it meanwhile; both values are shown
+├── NotYet 409                   asked for before it can be had: says what has to happen first
 ├── AnswerConflict 409           this key already stored other answers; the first stay
 ├── TooMany 429                  more than people send from one phone or network; says when next
 └── Unavailable 503              the database cannot write now; nothing is lost, try again
@@ -58,6 +60,13 @@ class NotFound(Problem):
 
     status = 404
     sentence = _("没有找到这个页面，请核对地址。")
+
+
+class NotIdentified(Problem):
+    """A machine showed no token that is in force."""
+
+    status = 401
+    sentence = _("请在 Authorization: Bearer 后面写上有效的令牌；令牌由管理员在“接口令牌”页制作。")
 
 
 class NotAllowed(Problem):
@@ -118,6 +127,12 @@ class EditConflict(Problem):
 
     status = 409
     sentence = _("刚才有人改过，还没有保存您的修改。请对照后再保存。")
+
+
+class NotYet(Problem):
+    """Asked for before it can be had; the sentence says what has to happen first."""
+
+    status = 409
 
 
 class AnswerConflict(Problem):

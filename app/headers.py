@@ -26,6 +26,8 @@ _STAFF_SIDE = {
     "evaluations",
     "entries",
     "areas",
+    "tokens",
+    "answers",
     "imports",
     "review",
     "rubrics",
@@ -47,6 +49,8 @@ _WITH_FORM = {"interview"}
 _SCANNING = {"field.scan", "field.move_scanned"}
 # What staff handed in: should a browser open it after all, it runs nothing and reaches nothing.
 _HANDED_IN = {"evaluations.evidence", "entries.evidence"}
+# Machines get no page, whatever is wrong.
+_MACHINES_PATH = "/api/"
 _STATIC = {"static", "bootstrap.static"}
 _RESIDENTS_FILES = Path(__file__).parent / "templates/respond"
 
@@ -97,14 +101,20 @@ def is_staff_side() -> bool:
     return request.blueprint in _STAFF_SIDE or request.path.startswith(_STAFF_PATHS)
 
 
+def is_machine_side() -> bool:
+    """Say whether this request is a machine's, answered with JSON or a file."""
+    return request.path.startswith(_MACHINES_PATH)
+
+
 def _write(response: Response) -> Response:
-    residents = not is_staff_side()
+    residents = not is_staff_side() and not is_machine_side()
     if residents:
         _compress(response)
     headers = response.headers
     has_form = residents or request.blueprint in _WITH_FORM
-    headers["Content-Security-Policy"] = _residents() if has_form else _staff_policy()
-    headers["Referrer-Policy"] = "no-referrer" if residents else "same-origin"
+    policy = _NOTHING if is_machine_side() else _staff_policy()
+    headers["Content-Security-Policy"] = _residents() if has_form else policy
+    headers["Referrer-Policy"] = "same-origin" if is_staff_side() else "no-referrer"
     camera = "(self)" if request.endpoint in _SCANNING else "()"
     headers["Permissions-Policy"] = f"geolocation=(), microphone=(), camera={camera}"
     headers.extend(_ALWAYS)

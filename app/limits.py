@@ -42,6 +42,9 @@ SENT_BY_DEVICE = RateLimitItemPerDay(60, namespace="device")
 SENT_FROM_NETWORK = RateLimitItemPerMinute(600, 10, namespace="network")
 # An office shares an address too, but does not mistype this often.
 FAILED_SIGN_INS = RateLimitItemPerMinute(50, 10, namespace="sign-in")
+# A machine asks for results, which are computed each time; a token that is wrong is not mistyped.
+ASKED_BY_TOKEN = RateLimitItemPerMinute(60, namespace="api")
+WRONG_TOKENS = RateLimitItemPerMinute(50, 10, namespace="api-wrong")
 # Of 16 threads so many may hold a wrong code's answer back, each for so long (seconds).
 _MOST_WAITING = 4
 _DELAY = 1.0
@@ -196,6 +199,30 @@ def admit_sending(slug: str, device: str) -> None:
                 when=_when(wait),
             )
             raise TooMany(sentence, wait)
+
+
+def admit_asking(token_id: int) -> None:
+    """Count one question of a machine. Raises `TooMany`."""
+    if not counters().count(ASKED_BY_TOKEN, str(token_id)):
+        _refuse_machine(counters().seconds_left(ASKED_BY_TOKEN, str(token_id)))
+
+
+def admit_token() -> None:
+    """Refuse a network from which too many wrong tokens came. Raises `TooMany`."""
+    network = _network()
+    if network and counters().is_reached(WRONG_TOKENS, network):
+        _refuse_machine(counters().seconds_left(WRONG_TOKENS, network))
+
+
+def count_wrong_token() -> None:
+    """Count a token that is none."""
+    network = _network()
+    if network:
+        counters().count(WRONG_TOKENS, network)
+
+
+def _refuse_machine(wait: int) -> None:
+    raise TooMany(_("请求太多，请在 %(seconds)s 秒以后再试。", seconds=wait), wait)
 
 
 def _limit_sign_ins() -> None:

@@ -1,9 +1,11 @@
 """评价端: evaluators' pages, from a questionnaire to rates and points, within their own area."""
 
 from app.desk import (
+    answers,
     area_edit,
     areas,
     cards,
+    crossing,
     designs,
     differences,
     exports,
@@ -11,6 +13,7 @@ from app.desk import (
     imports,
     paper,
     planning,
+    ranking,
     readings,
     report_audits,
     review,
@@ -18,14 +21,17 @@ from app.desk import (
     rubrics,
     seals,
     survey_areas,
+    tokens,
 )
 from app.desk.views import blueprint
 
 __all__ = [
+    "answers",
     "area_edit",
     "areas",
     "blueprint",
     "cards",
+    "crossing",
     "designs",
     "differences",
     "exports",
@@ -33,6 +39,7 @@ __all__ = [
     "imports",
     "paper",
     "planning",
+    "ranking",
     "readings",
     "report_audits",
     "review",
@@ -40,4 +47,5 @@ __all__ = [
     "rubrics",
     "seals",
     "survey_areas",
+    "tokens",
 ]

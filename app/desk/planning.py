@@ -1,5 +1,6 @@
 """The planner: how many to ask and where, and what the sample can then carry."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from flask import redirect, render_template, request, url_for
@@ -12,6 +13,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from analysis.planning import Allocation
+from analysis.scoring.rubric import Rubric
 from app.access import current_staff, record
 from app.db import reading, transaction
 from app.desk.views import blueprint
@@ -19,7 +21,7 @@ from app.errors import InvalidInput
 from app.formats import channel_name
 from app.forms import show_faults
 from app.models import Channel, Survey
-from app.services import audit, planning, publishing, readings
+from app.services import audit, planning, publishing, readings, rubrics
 from app.services.planning import SamplePlan, Wish
 
 _ASKED = InputRequired(_("请填写。"))
@@ -82,12 +84,13 @@ class PlanForm(FlaskForm):  # type: ignore[misc]
 @blueprint.get("/surveys/<id:survey_id>/plan")
 def planner(survey_id: int) -> ResponseReturnValue:
     """Show the planner, and the plan that the address asks for."""
-    form = _form()
     with reading() as session:
+        offered = rubrics.offered(session, current_staff().area)
+        form = _form(offered)
         survey = publishing.find_survey(session, survey_id, current_staff().area)
         plan = None
         if request.args and form.validate():
-            plan = _planned(session, survey, form)
+            plan = _planned(session, survey, form, offered)
         return render_template(
             "desk/plan.html",
             survey=survey,
@@ -101,11 +104,12 @@ def planner(survey_id: int) -> ResponseReturnValue:
 @blueprint.post("/surveys/<id:survey_id>/plan")
 def write_plan(survey_id: int) -> ResponseReturnValue:
     """Write the planned answers of each town into the survey as targets."""
-    form = _form()
     channel = request.form.get("channel", "")
     with transaction() as session:
+        offered = rubrics.offered(session, current_staff().area)
+        form = _form(offered)
         survey = publishing.find_survey(session, survey_id, current_staff().area)
-        plan = _planned(session, survey, form) if form.validate() else None
+        plan = _planned(session, survey, form, offered) if form.validate() else None
         if plan is None or channel not in set(Channel):
             again = url_for("desk.planner", survey_id=survey_id)
             return redirect(f"{again}?{request.query_string.decode()}", 303)
@@ -116,22 +120,24 @@ def write_plan(survey_id: int) -> ResponseReturnValue:
     return redirect(url_for("desk.cards", survey_id=survey_id), 303)
 
 
-def _form() -> PlanForm:
+def _form(offered: Mapping[str, Rubric]) -> PlanForm:
     # Both ways the plan stands in the address; the button adds the channel to it.
     form = PlanForm(request.args or None)
     names = {
         f"{rubric.id}:{each.code}": f"{rubric.title} · {each.name}"
-        for rubric, each in readings.scored_by_rate()
+        for rubric, each in readings.scored_by_rate(offered)
     }
     form.indicator.choices = [
         SelectChoice("", _("不按指标")),
-        *(SelectChoice(name, names[name]) for name in planning.rising_indicators()),
+        *(SelectChoice(name, names[name]) for name in planning.rising_indicators(offered)),
     ]
     return form
 
 
-def _planned(session: Session, survey: Survey, form: PlanForm) -> SamplePlan | None:
-    indicator = planning.rising_indicators().get(form.indicator.data or "")
+def _planned(
+    session: Session, survey: Survey, form: PlanForm, offered: Mapping[str, Rubric]
+) -> SamplePlan | None:
+    indicator = planning.rising_indicators(offered).get(form.indicator.data or "")
     try:
         return planning.make_plan(session, survey, form.wish(), indicator)
     except InvalidInput as refusal:

@@ -14,7 +14,7 @@ from app.access import current_staff
 from app.db import reading
 from app.desk.views import blueprint
 from app.errors import Sentence
-from app.services import evaluating, publishing, readings, results
+from app.services import evaluating, publishing, readings, results, rubrics
 from app.services.readings import Trial
 from surveys.questionnaire import (
     Base,
@@ -64,13 +64,14 @@ def readings_page(survey_id: int) -> ResponseReturnValue:
     with reading() as session:
         survey = publishing.find_survey(session, survey_id, current_staff().area)
         evidence = results.load_evidence(session, survey)
+        offered = rubrics.offered(session, current_staff().area)
     asked = evidence.questionnaire
     scored = {
         f"{rubric.id}:{indicator.code}": (rubric, indicator)
-        for rubric, indicator in readings.scored_by_rate()
+        for rubric, indicator in readings.scored_by_rate(offered)
     }
     subjects = dict(_subjects(asked))
-    rubric, code = _chosen_indicator(evidence, scored)
+    rubric, code = _chosen_indicator(evidence, offered, scored)
     sides = [_tried(evidence, _side(asked, subjects, name), rubric, code) for name in _SIDES]
     return render_template(
         "desk/readings.html",
@@ -103,11 +104,13 @@ def _subjects(asked: Questionnaire) -> Iterator[tuple[str, Measure]]:
 
 
 def _chosen_indicator(
-    evidence: results.Evidence, scored: Mapping[str, tuple[Rubric, object]]
+    evidence: results.Evidence,
+    offered: Mapping[str, Rubric],
+    scored: Mapping[str, tuple[Rubric, object]],
 ) -> tuple[Rubric | None, str]:
     chosen = request.args.get("indicator")
     if chosen is None:
-        fed = {rubric.id for rubric, _fed in evaluating.rubrics_for(evidence)}
+        fed = {rubric.id for rubric, _fed in evaluating.rubrics_for(evidence, offered)}
         chosen = next((name for name in scored if name.partition(":")[0] in fed), "")
     if chosen not in scored:
         return None, ""

@@ -173,6 +173,7 @@ _ACTIONS = {
     audit.Action.RATES_EXPORTED: _("导出比率"),
     audit.Action.TABLES_EXPORTED: _("导出频数表"),
     audit.Action.SCORES_EXPORTED: _("导出评分表"),
+    audit.Action.ANSWERS_EXPORTED: _("导出单份答卷"),
     audit.Action.AUDIT_EXPORTED: _("导出操作记录"),
     audit.Action.SURVEY_SEALED: _("封存调查"),
     audit.Action.SEAL_EXPORTED: _("下载封存文件"),
@@ -181,6 +182,8 @@ _ACTIONS = {
     audit.Action.RUBRIC_EXPORTED: _("导出指标体系"),
     audit.Action.FINDINGS_EXPORTED: _("导出核对结果"),
     audit.Action.AREAS_IMPORTED: _("导入片区"),
+    audit.Action.TOKEN_MADE: _("制作接口令牌"),
+    audit.Action.TOKEN_REVOKED: _("撤销接口令牌"),
     audit.Action.STAFF_ADDED: _("添加账号"),
     audit.Action.STAFF_CLOSED: _("停用账号"),
     audit.Action.STAFF_UNLOCKED: _("解锁账号"),
@@ -266,6 +269,8 @@ _FACTS = {
     "scores": _("得分"),
     "bytes": _("字节数"),
     "files": _("文件个数"),
+    "expires_on": _("有效期"),
+    "reads_answers": _("可读单份答卷"),
 }
 
 

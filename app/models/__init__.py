@@ -38,9 +38,11 @@ from app.models.staff import RecoveryCode, Role, SignIn, SignInOutcome, Staff, S
 from app.models.submission import Assistance, Channel, FreeText, Origin, Submission, SubmissionState
 from app.models.survey import Notice, Poster, QuestionnaireVersion, Survey, SurveyState
 from app.models.target import Target
+from app.models.token import ApiToken
 
 __all__ = [
     "AnswerImport",
+    "ApiToken",
     "Area",
     "Assistance",
     "AuditEntry",

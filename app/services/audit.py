@@ -18,6 +18,7 @@ from app.errors import Problem
 from app.errors import say as _
 from app.models import (
     AnswerImport,
+    ApiToken,
     Area,
     AuditEntry,
     BackCheckOutcome,
@@ -118,6 +119,7 @@ class Action(StrEnum):
     RATES_EXPORTED = "rates_exported"
     TABLES_EXPORTED = "tables_exported"
     SCORES_EXPORTED = "scores_exported"
+    ANSWERS_EXPORTED = "answers_exported"
     AUDIT_EXPORTED = "audit_exported"
     SURVEY_SEALED = "survey_sealed"
     SEAL_EXPORTED = "seal_exported"
@@ -126,6 +128,8 @@ class Action(StrEnum):
     RUBRIC_EXPORTED = "rubric_exported"
     FINDINGS_EXPORTED = "findings_exported"
     AREAS_IMPORTED = "areas_imported"
+    TOKEN_MADE = "token_made"  # noqa: S105 - the name of an act
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of an act
     STAFF_ADDED = "staff_added"
     STAFF_CLOSED = "staff_closed"
     STAFF_UNLOCKED = "staff_unlocked"
@@ -620,6 +624,22 @@ def audit_exported(actor: str, branch: Area, form: str, rows: int) -> Act:
     """Say that so many entries of a branch were handed out as a file of this form."""
     after: Facts = {"form": form, "rows": rows}
     return Act(actor, Action.AUDIT_EXPORTED, f"area {branch.id}", branch.path, None, after)
+
+
+def token_changed(actor: str, action: Action, token: ApiToken) -> Act:
+    """Say that a token of the API was made or revoked; never the token itself."""
+    after: Facts = {
+        "name": token.name,
+        "area": token.area.name,
+        "expires_on": str(token.expires_on),
+        "reads_answers": token.reads_answers,
+    }
+    return Act(actor, action, f"api token {token.id}", token.area.path, None, after)
+
+
+def by_token(token: ApiToken) -> str:
+    """Return the actor of what a machine reads with this token."""
+    return f"api token {token.id} {token.name}"
 
 
 def areas_imported(actor: str, branch: Area, added: int, changed: int) -> Act:

@@ -17,7 +17,7 @@ from analysis.display import LARGEST_SMALLEST, SMALLEST_GROUP
 from app.errors import InvalidInput, Problem, Sentence
 from app.errors import say as _
 from app.models import SampleKind, Staff, Survey, SurveyDesign, SurveyState
-from app.services.survey_areas import Place, tree_of
+from app.services.survey_areas import Place, tree_of_today
 from surveys.questionnaire import Questionnaire
 
 # No question can be named so.
@@ -100,7 +100,7 @@ def save_design(
     """Save a design as the next version. Raises `InvalidInput`, or `Problem` if two do at once."""
     before = load_design(session, survey)
     after_opening = survey.state is not SurveyState.DRAFT
-    tree = tree_of(session, survey)
+    tree = tree_of_today(session, survey)
     branch = [*tree.places.values()]
     strata = _strata(branch, tree.towns, plan.strata)
     faults = dict(_faults(plan, strata, branch, questionnaire, tree.root))

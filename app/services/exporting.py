@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from analysis.crosstables import CrossTable
 from analysis.display import GroupStatus, Shown, official
-from analysis.rates import Rate
+from analysis.rates import Group, Rate
 from analysis.scoring.annex import Row, annex
 from analysis.scoring.rules import Role
 from analysis.scoring.score import Alternative, ScoreSheet, State, Sum
@@ -236,6 +237,40 @@ _NUMBERS = (
 
 def _number(value: float | None) -> Value:
     return None if value is None else decimal(Fraction(value), 2)
+
+
+def cross_sheet(
+    evidence: Evidence,
+    table: CrossTable,
+    inside: Mapping[str, Group],
+    names: Mapping[Group, str],
+) -> Sheet:
+    """Return a cross-table, a row for each group and option; what is withheld says so."""
+    headings = (
+        *_SURVEY,
+        _("题目"),
+        _("只看片区"),
+        _("只看调查方式"),
+        _("组"),
+        _("状态"),
+        _("选项"),
+        _("人数"),
+        _("有效作答"),
+        _("百分比"),
+    )
+    filters = [
+        group_name(evidence, name, inside[name]) if name in inside else None
+        for name in ("area", "channel")
+    ]
+    rows: list[tuple[Value, ...]] = []
+    for row in (table.total, *table.rows):
+        group: Value = _("全部") if row.group is None else names[row.group]
+        about = (*_survey(evidence), table.question.text, *filters, group, _STATUS[row.status])
+        rows += [
+            (*about, option.text, cell.count, row.n, Percent(cell.share))
+            for option, cell in zip(table.options, row.cells, strict=False)
+        ] or [(*about, None, None, row.n, None)]
+    return Sheet(_("交叉表"), headings, rows)
 
 
 def score_sheets(evidence: Evidence, sheet: ScoreSheet) -> list[Sheet]:

@@ -1,6 +1,6 @@
 """How many people to ask and where, in percentage points or in a rubric's points."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -21,14 +21,14 @@ from analysis.planning import (
     sample_size_for_points,
 )
 from analysis.rates import FEWEST_EFFECTIVE
-from analysis.scoring.rubric import Indicator
+from analysis.scoring.rubric import Indicator, Rubric
 from analysis.scoring.rules import Better, points
 from app.errors import InvalidInput, Problem, Sentence
 from app.errors import say as _
 from app.formats import points as shown_points
 from app.models import Area, Channel, Survey
-from app.services.areas import children_of
 from app.services.readings import scored_by_rate
+from app.services.survey_areas import Place, tree_of_today
 from app.services.targets import set_target
 
 CONFIDENCE = 0.95
@@ -76,11 +76,11 @@ class SamplePlan:
     limits: tuple[Sentence, ...]
 
 
-def rising_indicators() -> dict[str, Indicator]:
+def rising_indicators(offered: Mapping[str, Rubric]) -> dict[str, Indicator]:
     """Return the indicators whose points never fall as the rate rises, by `RUBRIC:CODE`."""
     return {
         f"{rubric.id}:{indicator.code}": indicator
-        for rubric, indicator in scored_by_rate()
+        for rubric, indicator in scored_by_rate(offered)
         if getattr(indicator.rule, "better", Better.HIGH) is Better.HIGH
     }
 
@@ -94,7 +94,7 @@ def make_plan(
         InvalidInput: the towns have no people, the numbers do not fit between floor and cap, or
             no sample can tell the points so well.
     """
-    towns = children_of(session, survey.area)
+    towns = tree_of_today(session, survey).towns
     _refuse_uncounted(towns)
     points_of = _points_of(indicator)
     numbers = _numbers(towns, wish, points_of)
@@ -123,14 +123,15 @@ def write_targets(
     """
     numbers = {each.area_id: each.answers for each in plan.towns}
     changed = []
-    for area in children_of(session, survey.area):
+    for place in tree_of_today(session, survey).towns:
+        area = session.get_one(Area, place.id)
         before = set_target(session, survey, area, channel, numbers[area.id])
         if before != numbers[area.id]:
             changed.append((area, before, numbers[area.id]))
     return changed
 
 
-def _refuse_uncounted(towns: Sequence[Area]) -> None:
+def _refuse_uncounted(towns: Sequence[Place]) -> None:
     if not towns:
         raise Problem(_("调查范围下面没有片区，不能分配样本。请先在“片区”里添加。"))
     if lacking := [town.name for town in towns if not town.population]:
@@ -144,7 +145,7 @@ def _points_of(indicator: Indicator | None) -> PointsOf | None:
     return lambda rate: points(indicator.rule, indicator.rounding.enter(rate)).value
 
 
-def _numbers(towns: Sequence[Area], wish: Wish, points_of: PointsOf | None) -> Sequence[int]:
+def _numbers(towns: Sequence[Place], wish: Wish, points_of: PointsOf | None) -> Sequence[int]:
     """Return how many people to approach in each town."""
     people = [town.population or 0 for town in towns]
     if wish.is_each:

@@ -1,13 +1,13 @@
 """Definitions tried on collected answers: what each would find, and the points it would earn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from analysis.scoring.feed import Measurement
 from analysis.scoring.rubric import Indicator, Rubric
 from analysis.scoring.rules import Bands, Deduct, Proportional
 from analysis.scoring.score import Line, score
-from app.services.evaluating import measured, rubrics
+from app.services.evaluating import measured
 from app.services.results import Evidence, MeasureResult, measure_result, shown_rate
 from surveys.questionnaire import Measure, MeasureKind
 
@@ -34,9 +34,9 @@ def try_definition(evidence: Evidence, measure: Measure, rubric: Rubric | None, 
     return Trial(result, line)
 
 
-def scored_by_rate() -> Iterator[tuple[Rubric, Indicator]]:
-    """Yield every bundled indicator whose rule scores a rate."""
-    for rubric in rubrics().values():
+def scored_by_rate(offered: Mapping[str, Rubric]) -> Iterator[tuple[Rubric, Indicator]]:
+    """Yield every indicator of these rubrics whose rule scores a rate."""
+    for rubric in offered.values():
         for indicator in rubric.indicators:
             rule = indicator.rule
             if isinstance(rule, Proportional | Deduct) or (

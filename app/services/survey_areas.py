@@ -6,7 +6,7 @@ see it is asked of the tree of today, because that says who is in charge there n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, insert, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
@@ -83,6 +83,22 @@ def tree_of(session: Session, survey: Survey) -> Tree:
     ]
     by_id = {place.id: place for place in sorted(places, key=_steps)}
     return Tree(by_id[survey.area_id], by_id)
+
+
+def tree_of_today(session: Session, survey: Survey) -> Tree:
+    """Return the areas of a survey where they lay, with the people and strata of today.
+
+    For what is planned or weighted now: what is made from it keeps the figures that it was made
+    with, so that no later count changes a rate.
+    """
+    tree = tree_of(session, survey)
+    found = session.scalars(select(Area).where(Area.id.in_(tree.places)))
+    today = {area.id: area for area in found}
+    places = {
+        each.id: replace(each, population=today[each.id].population, stratum=today[each.id].stratum)
+        for each in tree.places.values()
+    }
+    return Tree(places[tree.root.id], places)
 
 
 def freeze(session: Session, survey: Survey) -> None:

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from app.access import _PUBLIC_ENDPOINTS, AUDIENCES, PUBLIC
+from app.access import _PUBLIC_ENDPOINTS, AUDIENCES, MACHINES, PUBLIC, Audience
 from app.db import reading
 from app.models import Role, Staff
 from app.services import publishing
@@ -41,6 +41,7 @@ def values(app: Flask, zone: Zone) -> dict[str, object]:
         "object_id": zone.scored,
         "file_id": zone.file,
         "indicator": "1",
+        "token_id": 1,
         "serial": 1,
         "stored_id": zone.rubric,
         "book_form": "toml",
@@ -75,11 +76,15 @@ def _rules(app: Flask, method: str) -> Iterator[Rule]:
             yield rule
 
 
+def audience_of(endpoint: str) -> Audience:
+    return AUDIENCES.get(endpoint.partition(".")[0], PUBLIC)
+
+
 def staff_side(found: dict[str, str]) -> dict[str, str]:
     return {
         endpoint: path
         for endpoint, path in found.items()
-        if AUDIENCES.get(endpoint.partition(".")[0], PUBLIC) is not PUBLIC
+        if all(audience_of(endpoint) is not other for other in (PUBLIC, MACHINES))
     }
 
 
@@ -101,6 +106,7 @@ def test_no_audience_is_public_by_mistake() -> None:
         "respond",
         "signin",
         "bootstrap",
+        "api_description",
     }
     assert Role.FIELDWORKER not in AUDIENCES["desk"].reading
 
@@ -125,7 +131,12 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
 LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken", "review.one", "field.check"}
 # What is only there once something was sealed or answered.
 NOT_YET = {"desk.export_seal", "respond.receipt", "respond.receipt_proof"}
-UNUSUAL = dict.fromkeys(LEADS_ON, 303) | dict.fromkeys(NOT_YET, 404)
+UNUSUAL = {
+    **dict.fromkeys(LEADS_ON, 303),
+    **dict.fromkeys(NOT_YET, 404),
+    # Answer sheets of an open survey are not handed out (tests/app/test_answer_export.py).
+    "answers.export": 409,
+}
 
 
 def test_every_page_keeps_the_rules_of_the_house(
@@ -134,6 +145,8 @@ def test_every_page_keeps_the_rules_of_the_house(
     """The door checks headers and HTML; here it only needs to be opened everywhere."""
     expected = {**UNUSUAL, "signin.choose_language": 303}
     for endpoint, path in addresses(app, here, "GET").items():
+        if audience_of(endpoint) is MACHINES:
+            expected[endpoint] = 401  # whoever is signed in has no token by that
         administrator.get(path, status=expected.get(endpoint, 200))
 
 
@@ -222,7 +235,7 @@ NOT_BOUND = {
     "field.move_scanned",
 }
 # About oneself alone; and accounts, whose bounds tests/app/test_accounts_on_screen.py walks.
-OWN = ("account.", "code.", "factor.", "admin.", "areas.")
+OWN = ("account.", "code.", "factor.", "admin.", "areas.", "tokens.")
 
 
 def bound(app: Flask, zone: Zone, method: str) -> list[str]:

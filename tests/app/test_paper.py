@@ -354,7 +354,7 @@ def test_who_was_led_astray_by_one_error_made_one(
     app: Flask, fieldworker: Visitor, evaluator: Visitor, here: Zone
 ) -> None:
     survey = open_every_kind(app, here)
-    zone = Zone(here.area, here.towns, survey, here.batch, here.codes, here.slug)
+    zone = Zone(here.area, here.towns, survey, here.batch, here.codes, here.slug, here.rubric)
     path = f"/desk/surveys/{survey}/paper"
     evaluator.fill(path, action=path, share="100")
     typed = {"went": "A", "times": "3", "why": "A", "overall": "5", "recommend": "9", "heard": "A"}

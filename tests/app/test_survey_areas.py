@@ -114,7 +114,7 @@ def test_what_lies_outside_by_now_stays_with_its_survey(
         staff["zhang"].area_id = town.id
         staff[FIELDWORKER].area_id = village
     edit(administrator, village, "/move", parent=str(here.towns[1]))
-    town_zone = Zone(here.towns[0], (), survey.id, batch.id, (), "")
+    town_zone = Zone(here.towns[0], (), survey.id, batch.id, (), "", 0)
     assert "笏石村" in administrator.get(f"/field/surveys/{survey.id}").text
     assert administrator.get(f"/field/batches/{batch.id}").text.startswith("返回")
     assert shown(administrator, town_zone)
