@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.designs import Design
-from analysis.frames import count_answered
+from analysis.frames import count_answered, option_counts
 from analysis.rates import (
     UNRELIABLE,
     Group,
@@ -128,15 +128,46 @@ def rates_of(
     """Return what may be shown of every measure, over everybody and by the groups of a column.
 
     Measures that share a question hide the same groups: a group that one definition withholds
-    could else be read off another one.
+    could else be read off another one. By another question the same people stand in two
+    breakdowns, this one and that question's measures by these; so there it is all groups or none,
+    and none where few chose an option on either side.
     """
     thin = thin_questions(frame, questionnaire, smallest)
     shown = {measure.id: _whole(frame, measure, design, thin) for measure in questionnaire.measures}
     for linked in _linked(questionnaire.measures):
         counted = [one for one in linked if shown[one.id].status is GroupStatus.SHOWN]
         for measure, groups in _grouped(frame, counted, design, column, order, smallest):
+            if column not in _BESIDE_QUESTIONS and (
+                _has_few(frame, questionnaire, measure, smallest) or _hides(groups)
+            ):
+                groups = tuple(_without_rate(each) for each in groups)  # noqa: PLW2901 - the gate
             shown[measure.id] = replace(shown[measure.id], groups=groups)
     return tuple(shown.values())
+
+
+_BESIDE_QUESTIONS = {"area", "channel"}
+
+
+def _has_few(
+    frame: pd.DataFrame, questionnaire: Questionnaire, measure: Measure, smallest: int
+) -> bool:
+    """Say whether few people chose some option of a question that a measure is made from."""
+    parts = {part.id: part for question in questionnaire.questions for part in question.parts}
+    return any(
+        0 < count < smallest
+        for item in measure.items
+        for count in option_counts(frame, parts[item.question]).values()
+    )
+
+
+def _hides(groups: Sequence[GroupRate]) -> bool:
+    return any(group.status is GroupStatus.SUPPRESSED for group in groups)
+
+
+def _without_rate(group: GroupRate) -> GroupRate:
+    if group.rate is None:
+        return group
+    return GroupRate(group.group, GroupStatus.SUPPRESSED, None)
 
 
 def by_group(

@@ -187,8 +187,10 @@ def move(
     would be issued after their last day.
     """
     _check_handover(batch, to, stamp, handover)
-    # People who work on one batch at once queue here, and residents do not: each act is whole.
-    session.execute(select(Batch.id).where(Batch.id == batch.id).with_for_update())
+    # People who work on one batch at once queue here, and residents do not: each act is whole. The
+    # weaker lock lets answers that refer to the batch in; under a full one they would wait for
+    # this act while it waits for their card.
+    session.execute(select(Batch.id).where(Batch.id == batch.id).with_for_update(key_share=True))
     chosen = _chosen(batch, ranges)
     values: dict[str, object] = {"state": to}
     if to is CardState.ISSUED:

@@ -136,7 +136,7 @@ def take_in(session: Session, survey: Survey) -> Sequence[Place]:
     Raises `Problem` when the survey is in draft or ended, or there is nothing to add.
     """
     # Whoever ends the survey or does the same at this moment waits.
-    session.refresh(survey, ["state"], with_for_update=True)
+    session.refresh(survey, ["state"], with_for_update={"key_share": True})
     if survey.state not in {SurveyState.OPEN, SurveyState.PAUSED}:
         raise Problem(_("调查开放以后、结束以前才能更新片区名录。"))
     found = load_new(session, survey)

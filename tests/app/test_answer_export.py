@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from app.config import Keys
 from app.db import reading, transaction
-from app.models import Area, AuditEntry, Channel, SurveyState
+from app.models import AuditEntry, Channel, SurveyArea, SurveyState
 from tests.app.test_api import Machine, MakeToken, make_token  # noqa: F401 - a fixture
 from tests.conftest import Visitor, Zone, add_submissions, answers, change_survey, submissions
 
@@ -167,7 +167,7 @@ def test_each_export_is_on_record(app: Flask, evaluator: Visitor, closed: Zone) 
 
 def test_names_that_are_formulas_stay_names(app: Flask, evaluator: Visitor, closed: Zone) -> None:
     with app.app_context(), transaction() as session:
-        session.get_one(Area, closed.towns[0]).name = "=HYPERLINK(1)"
+        session.get_one(SurveyArea, (closed.survey, closed.towns[0])).name = "=HYPERLINK(1)"
     book = load_workbook(io.BytesIO(fetch(evaluator, closed, "xlsx")))
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert {cell.data_type for cell in cells} <= {"s", "n", "inlineStr"}

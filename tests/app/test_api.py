@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import select
 
+from analysis.scoring import __main__ as scoring
 from app import limits
 from app.api import description
 from app.db import reading, transaction
@@ -135,6 +137,23 @@ def test_scores_are_those_of_the_command(machine: Machine, flask: Command, answe
     found = machine.ask(f"/surveys/{answered.survey}/scores", rubric=RUBRIC)
     assert found == json.loads(flask("score", answered.survey, RUBRIC, "--json").stdout)
     assert machine.ask(f"/surveys/{answered.survey}/scores")["rubric"] == found["rubric"]
+
+
+def test_the_module_scores_the_exported_feed_alike(
+    machine: Machine,
+    flask: Command,
+    answered: Zone,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The same score from the API, from `flask score`, and from the module on the feed."""
+    page = machine.get(f"/surveys/{answered.survey}/feed", rubric=RUBRIC)
+    feed = tmp_path / "feed.json"
+    feed.write_bytes(page.response.get_data())
+    assert scoring.main(["score", RUBRIC, str(feed), "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert scored == machine.ask(f"/surveys/{answered.survey}/scores", rubric=RUBRIC)
+    assert scored == json.loads(flask("score", answered.survey, RUBRIC, "--json").stdout)
 
 
 def test_the_feed_is_the_one_of_the_desk(

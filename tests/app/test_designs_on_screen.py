@@ -15,7 +15,7 @@ from analysis.scoring.score import score
 from app.config import Keys
 from app.db import transaction
 from app.models import Area, Channel
-from app.services import areas
+from app.services import areas, publishing, survey_areas
 from tests.app.test_exports import records
 from tests.app.test_result_pages import section, store
 from tests.conftest import Command, Page, Visitor, Zone, add_submissions, answers
@@ -151,6 +151,7 @@ def test_one_village_in_a_town_is_refused_until_somebody_decides(
             for number in range(villages):
                 village = areas.add_area(session, f"{above.name}{number}村", above)
                 village.population = 300
+                survey_areas.take_in(session, publishing.find_survey(session, here.survey))
                 sheets = [answers()] * 6 + [answers(q1="unaware")] * (number + 1)
                 add_submissions(session, here.survey, village.id, sheets, keys)
     address = f"/desk/surveys/{here.survey}"

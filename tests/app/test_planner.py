@@ -7,7 +7,7 @@ from flask import Flask
 
 from app.db import transaction
 from app.models import Area
-from app.services import areas
+from app.services import areas, publishing, survey_areas
 from tests.conftest import Visitor, Zone
 
 SUINING = "suining-2022-public-health:satisfaction"
@@ -33,6 +33,7 @@ def county(app: Flask, here: Zone) -> str:
         more = [areas.add_area(session, f"第{number}镇", root) for number in range(4, 32)]
         for town in [*(session.get_one(Area, one) for one in here.towns), *more]:
             town.population = 20_000
+        survey_areas.take_in(session, publishing.find_survey(session, here.survey))
     return f"/desk/surveys/{here.survey}/plan"
 
 

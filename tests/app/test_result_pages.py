@@ -13,6 +13,7 @@ from app.db import transaction
 from app.models import Area, Channel, Submission, SubmissionState
 from tests.conftest import (
     NOW,
+    Command,
     Element,
     Page,
     Visitor,
@@ -50,6 +51,30 @@ def replayed(app: Flask, here: Zone, keys: Keys) -> str:
 def section(page: Page, name: str) -> Element:
     (found,) = page.html.all("section", id=name)
     return found
+
+
+def grouped(flask: Command, zone: Zone, by: str, measure: str) -> dict[str, str]:
+    printed = json.loads(flask("rates", zone.survey, "--by", by, "--json").stdout)
+    (found,) = (each for each in printed["measures"] if each["measure"] == measure)
+    return {group["group"]: group["status"] for group in found["groups"]}
+
+
+@pytest.mark.parametrize(("unaware", "unsatisfied"), [(3, 8), (8, 3), (8, 8)])
+def test_by_another_question_it_is_all_groups_or_none(
+    unaware: int, unsatisfied: int, app: Flask, flask: Command, here: Zone, keys: Keys
+) -> None:
+    """The same people stand in both breakdowns: what one withholds, the other one would tell."""
+    sheets = (
+        [answers()] * 20
+        + [answers(q1="unaware")] * unaware
+        + [answers(q6="dissatisfied")] * unsatisfied
+    )
+    store(app, here, keys, sheets)
+    wanted = "shown" if min(unaware, unsatisfied) >= 5 else "suppressed"
+    by_awareness = grouped(flask, here, "q1", "satisfaction")
+    assert by_awareness == {"aware": wanted, "unaware": wanted}
+    by_satisfaction = grouped(flask, here, "q6", "awareness")
+    assert {by_satisfaction[code] for code in ("satisfied", "dissatisfied")} == {wanted}
 
 
 def test_before_the_first_answer_there_is_no_rate(evaluator: Visitor, here: Zone) -> None:
