@@ -12,6 +12,7 @@ from app.access import current_staff, now, record
 from app.attachments import download
 from app.config import settings
 from app.db import reading, transaction
+from app.desk.answers import blueprint as answers
 from app.desk.views import blueprint
 from app.errors import InvalidInput
 from app.forms import plain_text, show_faults
@@ -53,9 +54,12 @@ def seal(survey_id: int) -> ResponseReturnValue:
     return redirect(url_for("desk.seals_page", survey_id=survey_id), 303)
 
 
-@blueprint.get("/surveys/<id:survey_id>/seals/<id:revision>.zip")
+@answers.get("/seals/<id:revision>.zip")
 def export_seal(survey_id: int, revision: int) -> Response:
-    """Hand out a sealed bundle, which whoever has it can verify by itself."""
+    """Hand out a sealed bundle, which whoever has it can verify by itself.
+
+    It holds single answer sheets, so that it has their audience.
+    """
     with transaction() as session:
         found = _find(session, survey_id)
         made = seals.load_bundle(session, found, revision)

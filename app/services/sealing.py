@@ -36,8 +36,8 @@ LEAVES = "leaves.txt"
 LONGEST_REASON = 500
 
 # What a bundle does not hold: neither the key, which a phone knows, nor the batch, which may have
-# been a household's.
-_LEFT_OUT = ["key", "batch"]
+# been a household's, nor the channel, which no rate is sealed by.
+_LEFT_OUT = ["key", "batch", "channel"]
 # What a bundle says of each submission beside its answers.
 _VERDICT = ["counts", "review", "review_reason"]
 _UNREVIEWED = ("valid", "")

@@ -130,7 +130,7 @@ def test_a_view_beside_all_blueprints_is_refused(start_app: StartApp) -> None:
 # nothing to review or to check.
 LEADS_ON = {"code.ask", "factor.recovery_codes", "interview.taken", "review.one", "field.check"}
 # What is only there once something was sealed or answered.
-NOT_YET = {"desk.export_seal", "respond.receipt", "respond.receipt_proof"}
+NOT_YET = {"answers.export_seal", "respond.receipt", "respond.receipt_proof"}
 UNUSUAL = {
     **dict.fromkeys(LEADS_ON, 303),
     **dict.fromkeys(NOT_YET, 404),

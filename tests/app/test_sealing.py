@@ -13,9 +13,29 @@ from sqlalchemy import select
 
 from app.config import Keys
 from app.db import reading, transaction
-from app.models import AuditEntry, Seal, Submission, SubmissionState, SurveyState
+from app.models import (
+    Area,
+    AuditEntry,
+    Review,
+    ReviewReason,
+    ReviewState,
+    Seal,
+    Staff,
+    Submission,
+    SubmissionState,
+    SurveyState,
+)
 from app.services import bundles, publishing, sealing
-from tests.conftest import Command, Visitor, Zone, add_submissions, answers, change_survey
+from tests.conftest import (
+    EVALUATOR,
+    NOW,
+    Command,
+    Visitor,
+    Zone,
+    add_submissions,
+    answers,
+    change_survey,
+)
 
 SATISFIED, UNAWARE = answers(), answers(q1="unaware", q6="dissatisfied")
 RUBRIC = "beian-2020-public-health"
@@ -176,6 +196,37 @@ def test_the_rates_follow_from_the_sealed_submissions(
     assert any("area" in each and each["status"] == "shown" for each in rates)
 
 
+def test_weights_and_reviews_are_sealed_too(
+    app: Flask, evaluator: Visitor, flask: Command, here: Zone, closed: int, tmp_path: Path
+) -> None:
+    with app.app_context(), transaction() as session:
+        for town, people in zip(here.towns, (8000, 1500, 500), strict=True):
+            session.get_one(Area, town).population = people
+    design = f"/desk/surveys/{closed}/design"
+    evaluator.fill(design, action=design, kind="stratified", reason="上次忘了填")
+    flask("seal", "make", closed)
+    content = export(flask, closed, tmp_path / "first.zip")
+    assert sealing.verify(content)[1] == []
+    rates = json.loads(bundles.read_bundle(content).parts["rates.json"])
+    whole = [each for each in rates if each["status"] == "shown" and "area" not in each]
+    assert {each["interval"] for each in whole} == {"korn_graubard"}
+    with app.app_context(), transaction() as session:
+        query = select(Submission.key).where(Submission.survey_id == closed).limit(1)
+        key = session.scalars(query).one()
+        staff = session.scalars(select(Staff).where(Staff.name == EVALUATOR)).one()
+        said = {"state": ReviewState.SET_ASIDE, "reason": ReviewReason.TEST, "words": ""}
+        session.add(Review(submission_key=key, number=1, staff_id=staff.id, at=NOW, **said))
+    assert "封存第 1 版以后有改动" in evaluator.get(f"/desk/surveys/{closed}/rates").text
+    flask("seal", "make", closed, "--reason", "试填的一份")
+    content = export(flask, closed, tmp_path / "second.zip")
+    assert sealing.verify(content)[1] == []
+    frame = pd.read_parquet(io.BytesIO(bundles.read_bundle(content).parts["submissions.parquet"]))
+    (aside,) = frame[~frame["counts"]].itertuples()
+    assert (aside.review, aside.review_reason) == ("set_aside", "test")
+    evaluator.fill(design, action=design, kind="simple", reason="另一种")
+    assert "封存第 2 版以后有改动" in evaluator.get(f"/desk/surveys/{closed}/rates").text
+
+
 def test_whoever_makes_a_new_bundle_is_found_out_by_what_contradicts_itself(
     flask: Command, closed: int, tmp_path: Path
 ) -> None:
@@ -212,7 +263,8 @@ def test_a_bundle_tells_nobody_apart(
     for row in rows:
         for secret in (str(row.key), row.key.hex, row.receipt, row.digest):
             assert secret.encode() not in shown
-    assert not {"key", "batch", "received_hour", "duration_seconds"} & set(frame.columns)
+    told = {"key", "batch", "channel", "received_hour", "duration_seconds", "interviewer"}
+    assert not told & set(frame.columns)
     by_content = frame.sort_values(list(frame.columns), ignore_index=True)
     pd.testing.assert_frame_equal(frame, by_content)
     assert leaves == sorted(leaves)
@@ -279,6 +331,7 @@ def test_nobody_seals_what_is_not_theirs(
     outsider: Visitor,
     fieldworker: Visitor,
     auditor: Visitor,
+    evaluator: Visitor,
     flask: Command,
     closed: int,
     address: str,
@@ -289,8 +342,8 @@ def test_nobody_seals_what_is_not_theirs(
     fieldworker.get(address, status=403)
     page = auditor.get(address)
     assert not page.html.all("form", action=address)
-    auditor.get(f"{address}/1.zip")
-    auditor.get(f"{address}/2.zip", status=404)
+    auditor.get(f"{address}/1.zip", status=403)  # single answer sheets are in it
+    evaluator.get(f"{address}/2.zip", status=404)
 
 
 def test_nothing_to_seal_is_said_so(flask: Command, app: Flask, here: Zone) -> None:
