@@ -195,7 +195,7 @@ def csrf_token(visitor: Visitor) -> str:
 MARK = "mpx7"
 ATTACKS = {
     "script": f"\"'></textarea></title></script><{MARK} onload=alert(1)>",
-    "template": "{{ 7 * 191 }}{% raw %}",
+    "template": "{{ 'sieb' + 'en' }}{% raw %}",
     "sql": "' OR '1'='1' --",
     "sql-more": "1); DROP TABLE staff; --",
     "sql-like": "%_%",
@@ -221,7 +221,7 @@ def harmless(page: Page) -> Page:
     where = f"{page.response.request.method} {page.path}"
     assert page.status < 500, where
     assert f"<{MARK}" not in page.body, f"{where} shows what was written as HTML"
-    assert "1337" not in page.body, f"{where} took what was written for a template"
+    assert "sieben" not in page.body, f"{where} took what was written for a template"
     assert "X-Injected" not in page.response.headers, where
     assert "injected=1" not in page.response.headers.getlist("Set-Cookie"), where
     data = page.response.get_data()
