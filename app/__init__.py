@@ -27,8 +27,7 @@ from app import (
     account,
     admin,
     api,
-    cli,
-    cli_seals,
+    commands,
     db,
     desk,
     factor,
@@ -121,8 +120,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_checks(app)
     _add_formats(app)
     _add_error_pages(app)
-    cli.init_app(app)
-    cli_seals.init_app(app)
+    commands.init_app(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

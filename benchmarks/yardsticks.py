@@ -8,7 +8,7 @@ import uuid
 
 from flask import Flask
 
-from app.cli import serve
+from app.commands.serving import serve
 from app.config import read_settings
 from app.db import make_engine
 from benchmarks.client import Outcome

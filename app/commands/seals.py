@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from app.access import record
-from app.cli import explained
+from app.commands.common import explained
 from app.config import settings
 from app.db import reading, transaction
 from app.errors import NotFound
@@ -22,11 +21,6 @@ from app.services import audit, publishing, sealing, seals
 from app.services.bundles import LARGEST, NotABundle
 
 group = AppGroup("seal", help="封存：封存一次调查，导出，核对。")
-
-
-def init_app(app: Flask) -> None:
-    """Register the commands."""
-    app.cli.add_command(group)
 
 
 @group.command("make")
