@@ -21,6 +21,10 @@ Floats = npt.NDArray[np.float64]
 _Codes = npt.NDArray[np.intp]
 
 
+_NOTHING_LEFT = 1e-24
+"""A variance this small against the squares that it is made of is rounding."""
+
+
 class Sample(StrEnum):
     """How people came into the sample, which decides whether there is a sampling error."""
 
@@ -228,7 +232,10 @@ def covariance(drawn: Drawn, influences: Influences) -> Floats:
 def standard_error(drawn: Drawn, influences: Influences) -> float:
     """Return the standard error of the only figure. Raises `LonelyCluster`."""
     (variance,) = covariance(drawn, influences).ravel()
-    return float(np.sqrt(max(0.0, variance)))
+    # What the margins fix does not vary: what is left of it is rounding, and an effective size
+    # computed from that would be endless.
+    rounding = _NOTHING_LEFT * float(np.square(influences.rows).sum())
+    return float(np.sqrt(variance)) if variance > rounding else 0.0
 
 
 def mean(

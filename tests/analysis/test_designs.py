@@ -378,3 +378,20 @@ def test_a_person_scored_over_several_questions_has_one_influence() -> None:
     twice = summarise(layout, joint.combined([0.5, 0.5]), y, domain)
     once = mean(layout, amounts, domain)
     assert (twice.error, twice.design_effect) == near((once.error, once.design_effect))
+
+
+@given(st.permutations(range(60)))
+def test_what_a_margin_fixes_has_no_error_in_any_order(order: list[int]) -> None:
+    """Rounding left errors of 1e-18, and with them an effective size without end."""
+    people = pd.DataFrame(
+        {
+            "town": [number % 3 for number in order],
+            "better": pd.Categorical([("yes", "some", "no")[number % 7 % 3] for number in order]),
+            "w": 1.0,
+        }
+    )
+    margins = {"better": {"yes": 3000, "some": 4000, "no": 3000}}
+    drawn = lay_out(people, Design(Sample.DRAWN, weight="w", stratum="town", margins=margins))
+    fixed = mean(drawn, (people["better"] == "yes").to_numpy(dtype=float))
+    assert fixed.value == pytest.approx(0.3)
+    assert fixed.error == 0.0

@@ -312,7 +312,7 @@ def test_rates_are_broken_down(by: str, groups: list[str], loaded: Command) -> N
         loaded("rates", demo_surveys(loaded)["closed"], "--by", by, "--json").stdout
     )
     assert printed["by"] == by
-    measure = next(each for each in printed["measures"] if each["measure"] == "use")
+    measure = next(each for each in printed["measures"] if each["measure"] == "needs_met")
     assert [group["name"] for group in measure["groups"]] == groups
     assert sum(group["rate"]["base"] for group in measure["groups"]) == 103
 
