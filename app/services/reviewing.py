@@ -28,10 +28,10 @@ from app.models import (
     Submission,
     Survey,
 )
+from app.services import designing
 from app.services.collecting import load_questionnaire
 from app.services.inclusion import is_current, is_kept
 from app.services.once import add_once
-from app.services.retention import SMALLEST_GROUP
 from app.services.survey_areas import tree_of
 from surveys.questionnaire import Question, QuestionKind, Questionnaire
 
@@ -159,7 +159,8 @@ def load_case(session: Session, survey: Survey, keys: Keys) -> Case:
         {
             row.key: (row.channel, row.area, submission.interviewer_id)
             for row, submission in zip(rows, stored, strict=True)
-        }
+        },
+        designing.load_smallest(session, survey),
     )
     records = []
     for submission in stored:
@@ -320,7 +321,9 @@ def _measured(questionnaire: Questionnaire) -> list[str]:
     ]
 
 
-def _described(rows: Mapping[str, tuple[Hashable, ...]]) -> dict[str, tuple[Hashable, ...]]:
+def _described(
+    rows: Mapping[str, tuple[Hashable, ...]], smallest: int
+) -> dict[str, tuple[Hashable, ...]]:
     """Return of each row's attributes those that may be said, None in place of the others.
 
     From the first on, as long as enough rows share all that is said. Nor may those about whom
@@ -335,11 +338,11 @@ def _described(rows: Mapping[str, tuple[Hashable, ...]]) -> dict[str, tuple[Hash
             by_value: dict[Hashable, list[str]] = defaultdict(list)
             for key in group:
                 by_value[rows[key][place]].append(key)
-            small = sum(len(some) for some in by_value.values() if len(some) < SMALLEST_GROUP)
-            if 0 < small < SMALLEST_GROUP:
+            small = sum(len(some) for some in by_value.values() if len(some) < smallest)
+            if 0 < small < smallest:
                 continue
             for value, some in by_value.items():
-                if len(some) >= SMALLEST_GROUP:
+                if len(some) >= smallest:
                     said |= {key: (*said[key], value) for key in some}
                     deeper.append(some)
         groups = deeper

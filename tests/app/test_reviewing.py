@@ -23,6 +23,7 @@ from app.models import (
     SurveyState,
 )
 from app.services import inclusion, publishing, reviewing
+from tests.app.test_designs_on_screen import draw
 from tests.app.test_result_pages import RUBRIC, store
 from tests.conftest import (
     EVALUATOR,
@@ -280,6 +281,17 @@ def test_a_submission_is_described_only_as_far_as_enough_share_it(
         ("paper", "忠门镇", None),
         ("telephoned", None, None),
     ]
+
+
+def test_a_survey_that_asks_for_larger_groups_says_less_of_each(
+    app: Flask, evaluator: Visitor, here: Zone, keys: Keys
+) -> None:
+    store(app, here, keys, [answers()] * 6, town=0)
+    store(app, here, keys, [answers()] * 5, town=1)
+    draw(evaluator, f"/desk/surveys/{here.survey}", kind="simple", smallest="6")
+    with app.app_context(), reading() as session:
+        case = reviewing.load_case(session, publishing.find_survey(session, here.survey), keys)
+    assert {(one.channel, one.town) for one in case.records} == {("paper", None)}
 
 
 def test_free_texts_are_not_shown(evaluator: Visitor, doubtful: str) -> None:
