@@ -27,7 +27,7 @@ from wtforms.validators import DataRequired, Length
 from app import limits
 from app.config import Mode, settings
 from app.db import reading, transaction
-from app.errors import NotAllowed, NotFound, NotIdentified, Sentence
+from app.errors import NotAllowed, NotFound, NotIdentified, Problem, Sentence
 from app.formats import BEIJING, date_of
 from app.forms import plain_text
 from app.models import ApiToken, Role, SignInOutcome, Staff, StaffSession
@@ -167,6 +167,7 @@ def home_of(staff: Staff) -> str:
 def _admit() -> ResponseReturnValue | None:
     if "\0" in request.path:  # PostgreSQL cannot even look for it
         raise NotFound
+    _refuse_unreadable_query()
     if request.endpoint is None or request.endpoint in _PUBLIC_ENDPOINTS:
         return None
     name = request.blueprint or ""
@@ -182,6 +183,16 @@ def _admit() -> ResponseReturnValue | None:
     if found is None:
         return redirect(_sign_in_address(), 303)
     return _admit_staff(*found, audience, name)
+
+
+def _refuse_unreadable_query() -> None:
+    """Refuse what stands after the question mark if it is no UTF-8. Raises `Problem`."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        # The page that says so reads it once more.
+        request.query_string = b""
+        raise Problem from None
 
 
 def _admit_machine() -> None:

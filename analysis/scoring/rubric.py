@@ -414,6 +414,8 @@ def parse_document(text: str, where: str) -> dict[str, Any]:
         raise RubricError(where, "", f"不是合法的 TOML{_place_of(fault)}") from None
     except RecursionError:
         raise RubricError(where, "", "括号套得太深") from None
+    except ValueError:  # an integer of thousands of digits
+        raise RubricError(where, "", "有位数太多的数") from None
 
 
 def read(document: Mapping[str, Any], where: str) -> Rubric:

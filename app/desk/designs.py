@@ -176,7 +176,8 @@ def _margins(text: str, asked: Questionnaire) -> dict[str, dict[str, int]]:
         cells = line.replace(",", " ").replace("，", " ").replace("\t", " ").split()
         if not cells:
             continue
-        if len(cells) != 3 or not cells[2].isascii() or not cells[2].isdecimal():
+        is_count = cells[-1].isascii() and cells[-1].isdecimal() and len(cells[-1]) <= 12
+        if len(cells) != 3 or not is_count:
             raise InvalidInput(
                 {"margins": _line_fault(number, _("应为题目编号、选项、人数三项。"))}
             )
@@ -184,7 +185,7 @@ def _margins(text: str, asked: Questionnaire) -> dict[str, dict[str, int]]:
         code = codes.get(name, {}).get(option, option)
         if code in found.get(name, {}):
             raise InvalidInput({"margins": _line_fault(number, _("这个选项重复了。"))})
-        found.setdefault(name, {})[code] = int(people[:12])
+        found.setdefault(name, {})[code] = int(people)
     return found
 
 

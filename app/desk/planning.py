@@ -1,6 +1,7 @@
 """The planner: how many to ask and where, and what the sample can then carry."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 
 from flask import redirect, render_template, request, url_for
@@ -8,9 +9,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import BooleanField, DecimalField, IntegerField, SelectField
+from wtforms import (
+    BooleanField,
+    DecimalField,
+    Field,
+    Form,
+    IntegerField,
+    SelectField,
+    ValidationError,
+)
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms.validators import InputRequired, Optional
 
 from analysis.planning import Allocation
 from analysis.scoring.rubric import Rubric
@@ -27,8 +36,18 @@ from app.services.planning import SamplePlan, Wish
 _ASKED = InputRequired(_("请填写。"))
 
 
-def _between(low: float, high: float) -> NumberRange:
-    return NumberRange(low, high, _("应在 %(low)s 和 %(high)s 之间。", low=low, high=high))
+def _between(low: float, high: float) -> Callable[[Form, Field], None]:
+    """Return a check that no number upsets: WTForms' own fails at sNaN and at thousands of digits.
+
+    It raises `ValidationError`.
+    """
+
+    def check(_form: Form, field: Field) -> None:
+        is_number = field.data is not None and Decimal(field.data).is_finite()
+        if not (is_number and low <= field.data <= high):
+            raise ValidationError(_("应在 %(low)s 和 %(high)s 之间。", low=low, high=high))
+
+    return check
 
 
 class PlanForm(FlaskForm):  # type: ignore[misc]

@@ -53,7 +53,7 @@ def _dataset(evidence: Evidence) -> Dataset:
     if (evidence.frame["area"] == own.id).any():
         towns = {own.id: own.name, **towns}
     channels = {name: channel_name(name) for name in sorted(evidence.channels)}
-    return make_dataset(evidence.frame, evidence.questionnaire, towns, channels)
+    return make_dataset(evidence.frame, evidence.questionnaire, towns, channels, evidence.smallest)
 
 
 def _facts(evidence: Evidence) -> dict[str, str]:

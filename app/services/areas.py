@@ -131,7 +131,8 @@ def read_population(typed: str) -> int | Sentence | None:
     count = unicodedata.normalize("NFKC", typed.strip()).replace(",", "")
     if not count:
         return None
-    if not (count.isascii() and count.isdigit()) or int(count[:12]) > MOST_PEOPLE:
+    is_count = count.isascii() and count.isdigit() and len(count) <= 12
+    if not is_count or int(count) > MOST_PEOPLE:
         return _("要填整数，单位是人，例如 12345。")
     return int(count)
 

@@ -29,7 +29,8 @@ def cross(evidence: Evidence, question_id: str, by: str, inside: Mapping[str, Gr
     if question_id == by:
         raise Problem(_("一道题不能和自己交叉，请另选一题或另选分组。"))
     filters = {name: value for name, value in inside.items() if name != by}
-    table = cross_table(evidence.frame, found[question_id], by, order, inside=filters)
+    asked, smallest = found[question_id], evidence.smallest
+    table = cross_table(evidence.frame, asked, by, order, inside=filters, smallest=smallest)
     if by not in inside:
         return table
     rows = tuple(row for row in table.rows if row.group == inside[by])

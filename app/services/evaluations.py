@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload, undefer
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from analysis.display import GroupStatus
 from analysis.scoring import feed
@@ -299,7 +299,8 @@ def load_objects(session: Session, evaluation: Evaluation) -> Sequence[Evaluatio
 
 
 def _objects(branch: Area) -> Select[EvaluationObject]:
-    owning = joinedload(EvaluationObject.evaluation)
+    # Apart, so that the text of a rubric comes once and not with each of its objects.
+    owning = selectinload(EvaluationObject.evaluation)
     return (
         select(EvaluationObject)
         .join(Area, Area.id == EvaluationObject.area_id)
@@ -458,9 +459,11 @@ def load_assessed(session: Session, evaluation: Evaluation, now: datetime) -> Se
     Of a closed one from the feeds that were kept, whatever became of the survey since.
     """
     objects = load_objects(session, evaluation)
-    newest = load_newest(session, [each.id for each in objects])
+    entries: dict[int, dict[str, Entry]] = {each.id: {} for each in objects}
+    for (owner, code), entry in load_newest(session, [*entries]).items():
+        entries[owner][code] = entry
     rates = _rates(session, evaluation)
-    return [_assess(evaluation, each, newest, rates, now) for each in objects]
+    return [_assess(evaluation, each, entries[each.id], rates, now) for each in objects]
 
 
 _Rates = Mapping[tuple[str, int], "feed.Measurement | Gap"]
@@ -469,12 +472,11 @@ _Rates = Mapping[tuple[str, int], "feed.Measurement | Gap"]
 def _assess(
     evaluation: Evaluation,
     scored: EvaluationObject,
-    newest: Mapping[tuple[int, str], Entry],
+    entries: Mapping[str, Entry],
     rates: _Rates,
     now: datetime,
 ) -> Assessed:
     rubric = rubric_of(evaluation)
-    entries = {code: entry for (owner, code), entry in newest.items() if owner == scored.id}
     found = {
         indicator.code: _measurement(evaluation, scored, indicator, entries, rates)
         for indicator in rubric.indicators

@@ -27,11 +27,12 @@ from app.models import (
     Staff,
     Submission,
     Survey,
+    SurveyState,
 )
+from app.services import designing
 from app.services.collecting import load_questionnaire
 from app.services.inclusion import is_current, is_kept
 from app.services.once import add_once
-from app.services.retention import SMALLEST_GROUP
 from app.services.survey_areas import tree_of
 from surveys.questionnaire import Question, QuestionKind, Questionnaire
 
@@ -159,7 +160,8 @@ def load_case(session: Session, survey: Survey, keys: Keys) -> Case:
         {
             row.key: (row.channel, row.area, submission.interviewer_id)
             for row, submission in zip(rows, stored, strict=True)
-        }
+        },
+        designing.load_smallest(session, survey),
     )
     records = []
     for submission in stored:
@@ -194,13 +196,16 @@ def chosen_records(
 ) -> Sequence[Record]:
     """Return the records with a signal and in a state, those with the most signals first.
 
-    Without a state those that are flagged or were reviewed.
+    Without a state those that are flagged or were reviewed. While answers come in it is never
+    more: the list before and after one card is answered would show what was answered.
     """
+    lists_all = state is not None and case.survey.state is SurveyState.CLOSED
     chosen = [
         record
         for record in case.records
         if (signal is None or any(flag.signal is signal for flag in record.flags))
-        and (record.state is state if state else record.flags or record.review)
+        and (state is None or record.state is state)
+        and (lists_all or record.flags or record.review)
     ]
     return sorted(chosen, key=lambda record: (-len(record.flags), record.reference))
 
@@ -320,7 +325,9 @@ def _measured(questionnaire: Questionnaire) -> list[str]:
     ]
 
 
-def _described(rows: Mapping[str, tuple[Hashable, ...]]) -> dict[str, tuple[Hashable, ...]]:
+def _described(
+    rows: Mapping[str, tuple[Hashable, ...]], smallest: int
+) -> dict[str, tuple[Hashable, ...]]:
     """Return of each row's attributes those that may be said, None in place of the others.
 
     From the first on, as long as enough rows share all that is said. Nor may those about whom
@@ -335,11 +342,11 @@ def _described(rows: Mapping[str, tuple[Hashable, ...]]) -> dict[str, tuple[Hash
             by_value: dict[Hashable, list[str]] = defaultdict(list)
             for key in group:
                 by_value[rows[key][place]].append(key)
-            small = sum(len(some) for some in by_value.values() if len(some) < SMALLEST_GROUP)
-            if 0 < small < SMALLEST_GROUP:
+            small = sum(len(some) for some in by_value.values() if len(some) < smallest)
+            if 0 < small < smallest:
                 continue
             for value, some in by_value.items():
-                if len(some) >= SMALLEST_GROUP:
+                if len(some) >= smallest:
                     said |= {key: (*said[key], value) for key in some}
                     deeper.append(some)
         groups = deeper

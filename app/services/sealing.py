@@ -28,7 +28,7 @@ from app.services.bundles import Difference
 from app.services.inclusion import is_counted, load_reviews
 from app.services.results import Evidence
 from surveys.answers import AnswerSheet
-from surveys.questionnaire import Questionnaire
+from surveys.questionnaire import QuestionKind, Questionnaire
 from surveys.reading import QuestionnaireError, digest, parse_json
 
 SUBMISSIONS, QUESTIONNAIRE, RATES = "submissions.parquet", "questionnaire.json", "rates.json"
@@ -225,6 +225,10 @@ def _table(session: Session, evidence: Evidence) -> pd.DataFrame:
     withdrawn = build_frame(evidence.questionnaire, results.load_withdrawn(session, evidence))
     withdrawn = withdrawn.assign(counts=False, review="withdrawn", review_reason="")
     frame = pd.concat([kept, withdrawn], ignore_index=True).drop(columns=_LEFT_OUT)
+    for question in evidence.questionnaire.questions:
+        if question.kind is QuestionKind.DATE:  # a day of birth is nearly a name
+            months = pd.to_datetime(frame[question.id]).dt.to_period("M")
+            frame[question.id] = months.dt.to_timestamp()
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 

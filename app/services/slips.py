@@ -349,7 +349,7 @@ def settle(
 
 
 def _notice_number(survey: Survey, typed: str) -> int:
-    if not (typed.isdecimal() and 1 <= int(typed[:9]) <= survey.notice_number):
+    if not (typed.isdecimal() and len(typed) < 10 and 1 <= int(typed) <= survey.notice_number):
         raise InvalidInput({NOTICE: _("没有这一版说明。")})
     return int(typed)
 

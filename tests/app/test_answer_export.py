@@ -18,6 +18,7 @@ from app.config import Keys
 from app.db import reading, transaction
 from app.models import AuditEntry, Channel, SurveyArea, SurveyState
 from tests.app.test_api import Machine, MakeToken, make_token  # noqa: F401 - a fixture
+from tests.app.test_designs_on_screen import draw
 from tests.conftest import Visitor, Zone, add_submissions, answers, change_survey, submissions
 
 FORMS = ("csv", "xlsx", "sav", "parquet")
@@ -85,6 +86,14 @@ def test_small_towns_and_those_that_would_tell_them_have_no_name(
         (str(closed.towns[0]), "paper"): 8,
         ("", "scanned"): 8,
     }
+
+
+def test_a_survey_that_asks_for_larger_groups_names_no_smaller_town(
+    evaluator: Visitor, closed: Zone
+) -> None:
+    draw(evaluator, f"/desk/surveys/{closed.survey}", kind="simple", smallest="9")
+    text = fetch(evaluator, closed, "csv").decode("utf-8-sig")
+    assert {row["area"] for row in csv.DictReader(io.StringIO(text))} == {""}
 
 
 def test_the_codebook_says_what_codes_mean(evaluator: Visitor, closed: Zone) -> None:

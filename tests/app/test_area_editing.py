@@ -68,6 +68,7 @@ def test_saving_what_is_there_is_no_act(app: Flask, administrator: Visitor, here
         ({"name": "镇" * 101}, "太长，最多 100 个字"),
         ({"population": "很多"}, "要填整数"),
         ({"population": "2000000001"}, "要填整数"),
+        ({"population": "0" * 12 + "9" * 12}, "要填整数"),
         ({"stratum": "层" * 51}, "太长，最多 50 个字"),
         ({"name": "甲\0乙"}, "控制字符"),
     ],

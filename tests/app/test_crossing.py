@@ -10,6 +10,7 @@ from openpyxl import load_workbook
 from app.config import Keys
 from app.db import transaction
 from app.models import Channel
+from tests.app.test_designs_on_screen import draw
 from tests.conftest import Visitor, Zone, add_submissions, answers
 
 
@@ -70,3 +71,15 @@ def test_before_the_first_answer_there_is_no_share(evaluator: Visitor, here: Zon
     page = evaluator.get(f"/desk/surveys/{here.survey}/cross")
     assert page.html.rows()["全部"] == ["还没有答卷"]
     assert "0.00%" not in page.text
+
+
+def test_a_survey_that_asks_for_larger_groups_has_them_here_too(
+    evaluator: Visitor, answered: str
+) -> None:
+    """With at least 10 people in a group neither town stands alone, nor the one of the two."""
+    draw(evaluator, answered.removesuffix("/cross"), kind="simple", smallest="10")
+    hidden = ["人数太少，为保护答题人不单列"]
+    rows = evaluator.get(answered).html.rows()
+    assert rows["全部"][0] == "14"
+    assert [rows["忠门镇"], rows["东埔镇"]] == [hidden, hidden]
+    assert evaluator.get(answered, channel="paper").html.rows()["全部"] == hidden

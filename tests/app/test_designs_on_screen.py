@@ -172,6 +172,8 @@ def test_margins_of_other_categories_are_refused_in_words(evaluator: Visitor, co
     assert "“q1”的类别与题目的选项不一致：unaware。" in said
     said = draw(evaluator, counted, status=422, margins="q1 知道 3000\nq1 unaware")
     assert "第 2 行：应为题目编号、选项、人数三项。" in said
+    said = draw(evaluator, counted, status=422, margins="q1 知道 0000000003000\nq1 不知道 1")
+    assert "第 1 行：应为题目编号、选项、人数三项。" in said
     said = draw(evaluator, counted, status=422, margins="q1 知道 3000\nq1 不知道 0")
     assert "“q1”的这些类别没有人：unaware。" in said
 

@@ -98,3 +98,10 @@ def test_a_staff_page_that_is_not_there_leads_back_to_the_staff_pages(
     links = [each.attributes["href"] for each in page.html.all("a")]
     assert "/staff/account/" in links
     assert "Back to the staff pages" in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/s/1", "/staff/sign-in", "/desk/", "/api/v1/surveys"])
+def test_an_address_that_is_no_utf_8_is_refused_and_no_failure(path: str, visitor: Visitor) -> None:
+    """Clients may send raw bytes after the question mark, and the framework fails at them."""
+    unreadable = {"QUERY_STRING": "code=\xff\xfe"}
+    assert visitor.client.get(path, environ_overrides=unreadable).status_code == 400

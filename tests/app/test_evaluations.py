@@ -1,6 +1,7 @@
 """One rubric over a zone's towns: fed, entered, sent back, ranked, handed out, closed, erased."""
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +16,8 @@ from sqlalchemy import select
 from app.config import Keys
 from app.db import reading, transaction
 from app.formats import BEIJING
-from app.models import AuditEntry, Entry, Evaluation, EvaluationObject, EvidenceFile, Staff
-from app.services import devices
+from app.models import Area, AuditEntry, Entry, Evaluation, EvaluationObject, EvidenceFile, Staff
+from app.services import devices, evaluations
 from app.services.evidence_files import LARGEST_EVIDENCE
 from app.spreadsheets.reading import Column, read_table
 from tests.analysis.scoring.test_scoring_command import run
@@ -723,3 +724,21 @@ def test_an_auditor_reads_and_changes_nothing(app: Flask, auditor: Visitor, here
     auditor.post(f"{overview(here)}/close", csrf(auditor), status=403)
     auditor.get(entry_path(here, "1"), status=403)
     assert snapshot(app) == before
+
+
+def test_a_long_rubric_is_not_read_once_for_every_object(app: Flask, here: Zone) -> None:
+    """A rubric of one's own may have 400,000 signs, an evaluation 500 objects."""
+    with app.app_context(), transaction() as session:
+        found = session.get_one(Evaluation, here.evaluation)
+        found.rubric_document += f"\n# {'x' * 300_000}\n"
+        session.add_all(
+            EvaluationObject(evaluation_id=found.id, area_id=here.area, name=f"部门{number}")
+            for number in range(100)
+        )
+    with app.app_context(), reading() as session:
+        branch = session.get_one(Area, here.area)
+        tracemalloc.start()
+        assert len(evaluations.load_objects_of_branch(session, branch)) > 100
+        _now, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 5_000_000

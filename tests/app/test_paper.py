@@ -519,6 +519,7 @@ def test_the_version_of_the_notice_is_keyed_and_compared(
     key(evaluator, here, _notice="2")
     assert "第一遍：第 1 版" in evaluator.get(f"{home(here)}/differences").text
     settle(evaluator, here, {"_notice": "3"}, status=422)
+    settle(evaluator, here, {"_notice": "0000000017"}, status=422)
     settle(evaluator, here, {"_notice": "1"})
     assert [one.notice_number for one in submissions(app, here.survey)] == [1]
 

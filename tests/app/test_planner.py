@@ -79,6 +79,8 @@ def test_the_button_writes_the_answers_as_targets(evaluator: Visitor, county: st
     [
         ({"share": "100"}, "应在 1 和 99 之间。"),
         ({"precision": ""}, "请填写。"),
+        ({"share": "sNaN"}, "应在 1 和 99 之间。"),
+        ({"most": "9" * 4_000}, "应在 1 和 1000000 之间。"),
         ({"unit": "points", "indicator": "none"}, "要按得分规划，请选择一个指标。"),
         ({"is_each": "", "most": "2"}, "人分不下去"),
     ],

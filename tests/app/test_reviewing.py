@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from app.models import (
     SurveyState,
 )
 from app.services import inclusion, publishing, reviewing
+from tests.app.test_designs_on_screen import draw
 from tests.app.test_result_pages import RUBRIC, store
 from tests.conftest import (
     EVALUATOR,
@@ -282,6 +284,17 @@ def test_a_submission_is_described_only_as_far_as_enough_share_it(
     ]
 
 
+def test_a_survey_that_asks_for_larger_groups_says_less_of_each(
+    app: Flask, evaluator: Visitor, here: Zone, keys: Keys
+) -> None:
+    store(app, here, keys, [answers()] * 6, town=0)
+    store(app, here, keys, [answers()] * 5, town=1)
+    draw(evaluator, f"/desk/surveys/{here.survey}", kind="simple", smallest="6")
+    with app.app_context(), reading() as session:
+        case = reviewing.load_case(session, publishing.find_survey(session, here.survey), keys)
+    assert {(one.channel, one.town) for one in case.records} == {("paper", None)}
+
+
 def test_free_texts_are_not_shown(evaluator: Visitor, doubtful: str) -> None:
     shown = evaluator.get(doubtful)
     assert "不知道" in shown.text
@@ -316,8 +329,23 @@ def test_signals_lead_to_the_submissions_and_the_filter_stays_in_the_address(
     assert "0 份。" in evaluator.get(page(here), signal="too_fast", state="queried").text
 
 
+def test_what_is_not_flagged_is_listed_once_nothing_more_comes_in(
+    app: Flask, evaluator: Visitor, here: Zone, keys: Keys
+) -> None:
+    """Else the list before and after one card is answered would show what was answered."""
+    store(app, here, keys, [UNAWARE])
+    with app.app_context(), transaction() as session:
+        (row,) = session.scalars(select(Submission).where(Submission.survey_id == here.survey))
+        row.received_hour = datetime(2026, 11, 2, 2, tzinfo=UTC)  # ten in the morning there
+    one = reference(app, here, keys)
+    assert one not in evaluator.get(page(here), state="valid").body
+    change_survey(app, here.survey, state=SurveyState.CLOSED)
+    assert one in evaluator.get(page(here), state="valid").body
+
+
 def test_a_list_has_pages(app: Flask, evaluator: Visitor, here: Zone, keys: Keys) -> None:
     store(app, here, keys, [answers()] * 51)
+    change_survey(app, here.survey, state=SurveyState.CLOSED)
     first = evaluator.get(page(here), state="valid")
     second = evaluator.get(page(here), state="valid", page="2")
     assert [len(each.html.all("table")[-1].rows()) for each in (first, second)] == [51, 2]

@@ -310,6 +310,7 @@ def hostile() -> Iterator[tuple[bytes, str, str]]:
     yield macro.getvalue(), "r.xlsx", "文件里有宏"
     yield bomb.getvalue(), "r.xlsx", "文件解开以后太大"
     yield b"id = " + b"[" * 5_000, "r.toml", "括号套得太深"
+    yield b"id = " + b"9" * 5_000, "r.toml", "有位数太多的数"
     yield b"x" * 500_000, "r.toml", "文件太大"
     yield b"\xff\xfe", "r.toml", "文字编码认不出来"
     yield b"a,b", "r.csv", "只能读 .xlsx 工作簿"

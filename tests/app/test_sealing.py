@@ -26,6 +26,7 @@ from app.models import (
     SurveyState,
 )
 from app.services import bundles, publishing, sealing
+from tests.app.test_answering_every_kind import open_every_kind, poster_of, send
 from tests.conftest import (
     EVALUATOR,
     NOW,
@@ -350,3 +351,18 @@ def test_nothing_to_seal_is_said_so(flask: Command, app: Flask, here: Zone) -> N
     change_survey(app, here.survey, state=SurveyState.CLOSED)
     assert "没有可以封存的内容" in flask("seal", "make", here.survey, status=2).stderr
     flask("seal", "check", here.survey, status=2)
+
+
+def test_a_bundle_holds_months_and_no_days(
+    app: Flask, here: Zone, visitor: Visitor, flask: Command, tmp_path: Path
+) -> None:
+    """A day of birth is nearly a name; no rate is made from it."""
+    survey = open_every_kind(app, here)
+    for day in ("2026-05-17", "2026-05-30"):
+        send(visitor, poster_of(app, survey), last=day)
+    change_survey(app, survey, state=SurveyState.CLOSED)
+    flask("seal", "make", survey)
+    bundle = bundles.read_bundle(export(flask, survey, tmp_path / "seal.zip"))
+    frame = pd.read_parquet(io.BytesIO(bundle.parts[sealing.SUBMISSIONS]))
+    assert {str(day) for day in frame["last"]} == {"2026-05-01 00:00:00"}
+    flask("seal", "verify", tmp_path / "seal.zip")
