@@ -226,9 +226,16 @@ def covariance(drawn: Drawn, influences: Influences) -> Floats:
 
 
 def standard_error(drawn: Drawn, influences: Influences) -> float:
-    """Return the standard error of the only figure. Raises `LonelyCluster`."""
+    """Return the standard error of the only figure. Raises `LonelyCluster`.
+
+    It is exactly 0 where the sample does not vary inside its strata: what rounding leaves there
+    would claim a simple sample of 10³⁰ people, for which no interval can be computed.
+    """
     (variance,) = covariance(drawn, influences).ravel()
-    return float(np.sqrt(max(0.0, variance)))
+    error = float(np.sqrt(max(0.0, variance)))
+    size = abs(float(influences.values[0])) + float(np.abs(influences.rows).sum())
+    rounding = len(influences.rows) * np.finfo(float).eps * size
+    return error if error > rounding else 0.0
 
 
 def mean(
