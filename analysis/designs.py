@@ -230,7 +230,11 @@ def covariance(drawn: Drawn, influences: Influences) -> Floats:
 
 
 def standard_error(drawn: Drawn, influences: Influences) -> float:
-    """Return the standard error of the only figure. Raises `LonelyCluster`."""
+    """Return the standard error of the only figure. Raises `LonelyCluster`.
+
+    It is exactly 0 where the sample does not vary inside its strata: what rounding leaves there
+    would claim a simple sample of 10³⁰ people, for which no interval can be computed.
+    """
     (variance,) = covariance(drawn, influences).ravel()
     # What the margins fix does not vary: what is left of it is rounding, and an effective size
     # computed from that would be endless.

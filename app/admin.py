@@ -22,10 +22,11 @@ from app.services import accounts, areas, audit, passwords, second_factor
 blueprint = Blueprint("admin", __name__, url_prefix="/staff/accounts")
 
 _ROLES = {
-    Role.ADMINISTRATOR: _("管理员"),
-    Role.EVALUATOR: _("评价人员"),
+    # The first is what a new account gets unless somebody chooses: the one that may do least.
     Role.FIELDWORKER: _("调查员"),
+    Role.EVALUATOR: _("评价人员"),
     Role.AUDITOR: _("审计人员"),
+    Role.ADMINISTRATOR: _("管理员"),
 }
 _STATES = {
     accounts.AccountState.OPEN: _("正常"),

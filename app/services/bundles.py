@@ -106,8 +106,12 @@ def compare_parts(content: bytes, bundle: Bundle) -> list[Difference]:
 
 
 def to_json(content: object) -> bytes:
-    """Return JSON in the one form that seals use: sorted keys, Chinese as it is, a last newline."""
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1)
+    """Return JSON in the one form that seals use: sorted keys, Chinese as it is, a last newline.
+
+    Raises
+        ValueError: a figure is no number; JSON has none such, and it would equal nothing later.
+    """
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
     return f"{text}\n".encode()
 
 

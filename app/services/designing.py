@@ -302,17 +302,23 @@ def _faults(
         if not strata:
             yield "kind", _("“%(area)s”下面没有片区，不能分层。", area=area.name)
         if unnamed := sum(not each.name for each in strata):
-            yield "strata", _("有 %(count)s 个片区没有填分层，请先在“片区”里补上。", count=unnamed)
+            yield (
+                "strata",
+                _("有 %(count)s 个片区没有填分层，请管理员在“片区”里补上。", count=unnamed),
+            )
     lacking = [each.name for each in strata if not each.people]
     if lacking and (plan.kind in _DRAWN or (plan.kind is SampleKind.SIMPLE and plan.is_finite)):
         names = "、".join(lacking)
-        yield "kind", _("这些片区没有人口，请先在“片区”里补上：%(names)s。", names=names)
+        yield "kind", _("这些片区没有人口，请管理员在“片区”里补上：%(names)s。", names=names)
     if plan.kind is SampleKind.CLUSTERED and plan.is_finite:
         towns = {town for each in strata for town in each.towns}
         villages = [each.name for each in branch if each.parent_id in towns and not each.population]
         if villages:
             names = "、".join(villages[:10])
-            yield "is_finite", _("这些村没有人口，请先在“片区”里补上：%(names)s。", names=names)
+            yield (
+                "is_finite",
+                _("这些村没有人口，请管理员在“片区”里补上：%(names)s。", names=names),
+            )
     if fault := next(_margin_faults(plan, questionnaire), None):
         yield "margins", fault
 

@@ -23,7 +23,7 @@ from analysis.planning import (
 from analysis.rates import FEWEST_EFFECTIVE
 from analysis.scoring.rubric import Indicator, Rubric
 from analysis.scoring.rules import Better, points
-from app.errors import InvalidInput, Problem, Sentence
+from app.errors import InvalidInput, Sentence
 from app.errors import say as _
 from app.formats import points as shown_points
 from app.models import Area, Channel, Survey
@@ -133,10 +133,12 @@ def write_targets(
 
 def _refuse_uncounted(towns: Sequence[Place]) -> None:
     if not towns:
-        raise Problem(_("调查范围下面没有片区，不能分配样本。请先在“片区”里添加。"))
+        sentence = _("调查范围下面没有片区，不能分配样本。请管理员在“片区”里添加。")
+        raise InvalidInput({"allocation": sentence})
     if lacking := [town.name for town in towns if not town.population]:
         names = "、".join(lacking)
-        raise Problem(_("这些片区没有人口，请先在“片区”里补上：%(names)s。", names=names))
+        sentence = _("这些片区没有人口，请管理员在“片区”里补上：%(names)s。", names=names)
+        raise InvalidInput({"allocation": sentence})
 
 
 def _points_of(indicator: Indicator | None) -> PointsOf | None:

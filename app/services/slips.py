@@ -162,7 +162,7 @@ def _taking(session: Session, survey: Survey) -> int:
         DoubleEntry, survey.id, with_for_update={"read": True}, populate_existing=True
     )
     if rule is None:
-        raise Problem(_("评价人员还没有定要不要双录，定好以后才能录入。"))
+        raise Problem(_("还没有定要不要双录。评价人员在“纸质问卷”页定好以后才能录入。"))
     return rule.share
 
 

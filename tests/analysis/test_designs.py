@@ -290,6 +290,19 @@ def test_a_census_has_no_error() -> None:
     assert found.value == pytest.approx((frame["aware"] == "知道").mean())
 
 
+def test_strata_that_each_answer_alike_have_no_error_left_by_rounding() -> None:
+    """Their true variance is 0; one of 1e-33 would claim 10³⁰ people, and has no interval."""
+    frame = pd.DataFrame(
+        {"town": list("aabbccc"), "w": [15_000.0] * 2 + [10_000.0] * 2 + [25_000 / 3] * 3}
+    )
+    layout = lay_out(frame, Design(Sample.DRAWN, stratum="town", weight="w"))
+    found = mean(layout, frame["town"] != "a")
+    assert found.error == 0
+    assert found.design_effect is None
+    interval = korn_graubard(found.value, found.error, found.n, found.freedom)
+    assert 0 < interval.low < found.value < interval.high < 1
+
+
 @given(factor=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
 def test_row_order_and_the_scale_of_weights_do_not_matter(factor: float, seed: int) -> None:
     frame = wave_of(1)

@@ -152,8 +152,7 @@ def test_an_auditor_reads_and_changes_nothing(app: Flask, here: Zone) -> None:
 def test_an_account_is_added_and_its_password_shown_once(
     app: Flask, administrator: Visitor, here: Zone, visitor: Visitor
 ) -> None:
-    sent = {"name": "wang", "role": "fieldworker", "area": str(here.towns[1])}
-    page = administrator.fill(NEW, status=200, **sent)
+    page = administrator.fill(NEW, status=200, name="wang", area=str(here.towns[1]))
     name, password = (each.text for each in page.html.all("code"))
     assert name == "wang"
     assert page.response.headers["Cache-Control"] == "no-store"

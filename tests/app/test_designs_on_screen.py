@@ -138,7 +138,7 @@ def test_poster_answers_set_the_design_aside(
 
 def test_a_town_without_people_is_named(evaluator: Visitor, here: Zone) -> None:
     address = f"/desk/surveys/{here.survey}"
-    assert "请先在“片区”里补上：忠门镇、东埔镇、山亭镇" in draw(evaluator, address, status=422)
+    assert "请管理员在“片区”里补上：忠门镇、东埔镇、山亭镇" in draw(evaluator, address, status=422)
 
 
 def test_one_village_in_a_town_is_refused_until_somebody_decides(

@@ -99,5 +99,6 @@ def test_what_cannot_be_planned_is_said_beside_its_field(
 def test_towns_without_people_are_named(evaluator: Visitor, here: Zone) -> None:
     path = f"/desk/surveys/{here.survey}/plan"
     assert "计算样本量" in evaluator.get(path).text
-    refused = evaluator.get(f"{path}?{urlencode(FIELDS)}", status=400)
-    assert "这些片区没有人口" in refused.text
+    refused = evaluator.get(f"{path}?{urlencode({**FIELDS, 'share': '71'})}")
+    assert "这些片区没有人口" in refused.errors
+    assert refused.html.all("input", name="share", value="71")

@@ -87,3 +87,9 @@ def test_another_archive_is_no_bundle(manifest: bytes) -> None:
         archive.writestr("manifest.json", manifest)
     with pytest.raises(NotABundle):
         read_bundle(made.getvalue())
+
+
+def test_what_is_no_number_is_never_sealed() -> None:
+    """It equals nothing, not even itself, so that no later check could confirm the file."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json({"low": float("nan")})
