@@ -306,14 +306,21 @@ def _recomputed(
     anew = archive.figures(asked, counted, design, areas, bundle.manifest["smallest"])
     for change in compare(json.loads(bundle.parts[RATES]), anew):
         figure = change.after or change.before or {}
+        place = place_name(figure, bundle.manifest["areas"])
         yield Difference(
-            f"{RATES} {place_name(figure, bundle.manifest['areas'])}",
+            f"{RATES} {place} ({', '.join(_differing(change))})",
             _(
                 "写的是 %(written)s，按答卷重算是 %(computed)s。",
                 written=brief(change.before),
                 computed=brief(change.after),
             ),
         )
+
+
+def _differing(change: Change) -> list[str]:
+    """Return which keys of a figure differ; in one line its counts alone are written."""
+    before, after = change.before or {}, change.after or {}
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def place_name(figure: Mapping[str, Any], areas: Sequence[Mapping[str, Any]]) -> str:
