@@ -351,8 +351,9 @@ def store_import(
 
     Raises `Problem` when the survey ended meanwhile, or somebody stored one of these rows.
     """
-    # Whoever ends the survey at this moment waits, or is waited for.
-    session.refresh(survey, ["state"], with_for_update={"read": True})
+    # Whoever ends the survey at this moment waits, or is waited for. So does another import: rows
+    # are stored in the order of random keys, and two that share some would wait for each other.
+    session.refresh(survey, ["state"], with_for_update={"key_share": True})
     ensure_taken(survey)
     made = AnswerImport(
         survey_id=survey.id,
