@@ -20,6 +20,7 @@ navigator.mediaDevices.getUserMedia = async () => document.createElement("canvas
 
 def fits(page: Page) -> bool:
     """Say whether the page needs no sideways scroll, and its main button is under the thumb."""
+    page.wait_for_load_state()  # a heading can be there before the style sheet is
     assert sideways(page) == []
     button = page.locator(".within-reach").last
     return button.count() == 0 or (button.bounding_box() or {"y": 0})["y"] < 740
